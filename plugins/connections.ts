@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { ConnectionManager, type ConnectionManagerOptions } from '../src/connections/connection-manager.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Who is connected. */
+    connections: ConnectionManager
+  }
+}
+
+export interface ConnectionsOptions extends Omit<ConnectionManagerOptions, 'idPrefix' | 'onEnd'> {
+  /** How long a stop waits for the clients to shake hands. */
+  drainMs: number
+}
+
+const MAX_SWEEP_MS = 1000
+
+const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify, { drainMs, ...options }) => {
+  const connections = new ConnectionManager({
+    ...options,
+    idPrefix: randomBytes(4).toString('hex'),
+    onEnd ({ id, userId, openedAt, framesIn, framesOut }, { code, reason }) {
+      fastify.log.info({
+        connection_id: id,
+        user_id: userId,
+        code,
+        reason,
+        duration_ms: Date.now() - openedAt,
+        frames_in: framesIn,
+        frames_out: framesOut
+      }, 'disconnected')
+    }
+  })
+  fastify.decorate('connections', connections)
+
+  const sweep = setInterval(() => { connections.sweep(Date.now()) }, Math.min(options.heartbeatIntervalMs / 10, MAX_SWEEP_MS))
+  fastify.addHook('preClose', async () => {
+    await connections.stop('shutting_down', drainMs)
+    clearInterval(sweep)
+  })
+}
+
+export default fp(connectionsPlugin, { name: 'connections', fastify: '5.x' })

@@ -1,0 +1,24 @@
+import cors from '@fastify/cors'
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { originAllowed, type OriginPolicy } from '../src/access/origins.js'
+import { AppError } from '../src/errors.js'
+
+/** Which pages may connect and call: an upgrade of any other is refused, REST answers CORS to the same ones. */
+const originsPlugin: FastifyPluginAsync<OriginPolicy> = async (fastify, policy) => {
+  const allowed = ({ headers, host }: FastifyRequest) => headers.origin === undefined || originAllowed(headers.origin, host, policy)
+
+  // An application that this is part of may answer CORS for all of its addresses already.
+  if (!fastify.hasRequestDecorator('corsPreflightEnabled')) {
+    await fastify.register(cors, {
+      delegator: (request, done) => {
+        done(null, { origin: allowed(request), methods: ['GET', 'POST'], allowedHeaders: ['Authorization', 'Content-Type'], maxAge: 600 })
+      }
+    })
+  }
+  fastify.addHook('onRequest', async (request) => {
+    if (request.ws && !allowed(request)) throw new AppError('origin_forbidden')
+  })
+}
+
+export default fp(originsPlugin, { name: 'origins', fastify: '5.x' })

@@ -1,0 +1,72 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { AppError, type ErrorCode, errorEntry, toProblem } from '../src/errors.js'
+import { validationError } from '../src/protocol/validator.js'
+
+/** The errors of the framework that have a code of ours. */
+const codes: Record<string, ErrorCode> = {
+  FST_ERR_BAD_URL: 'invalid_url',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_MAX_PARAM_LENGTH: 'uri_too_long'
+}
+
+/** The errors of the HTTP parser that have a code of ours. */
+const clientErrorCodes: Record<string, ErrorCode> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'headers_too_large'
+}
+
+/** Every error of REST, and every refusal of an upgrade, is an RFC 9457 problem. */
+const problemsPlugin: FastifyPluginAsync = async (fastify) => {
+  fastify.setErrorHandler(sendProblem)
+  fastify.setNotFoundHandler((request, reply) => {
+    sendProblem(new AppError('not_found', `there is no ${request.method} ${request.url.split('?')[0]}`), request, reply)
+  })
+}
+
+export function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const known = toAppError(error)
+  const { code } = known
+  const { retryAfter } = errorEntry(code)
+  const problem = toProblem(known)
+  if (code === 'internal_error') request.log.error({ err: error }, 'failed')
+  else request.log.info({ code, status: problem.status, detail: problem.detail, ip: request.ip, url: request.url.split('?')[0] }, 'refused')
+
+  if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer') // RFC 9110 §15.5.2
+  if (problem.status === 426) reply.headers({ upgrade: 'websocket', connection: 'upgrade' }) // RFC 9110 §15.5.22
+  reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem)
+}
+
+/** Answers what could not be parsed as a request; what it was may hold a token, so the log has the parser's code only. */
+export function answerClientError (this: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+
+  const code = clientErrorCodes[error.code ?? ''] ?? 'invalid_request'
+  const problem = toProblem(new AppError(code))
+  this.log.info({ code, cause: error.code, ip: socket.remoteAddress }, 'refused')
+  const body = JSON.stringify(problem)
+  if (socket.writable) {
+    socket.write(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/problem+json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`)
+  }
+  socket.destroy()
+}
+
+function toAppError (error: unknown): AppError {
+  if (error instanceof AppError) return error
+  if (!isFastifyError(error)) return new AppError('internal_error')
+
+  if (error.validation !== undefined) return validationError('invalid_request', error.validation[0])
+  const code = codes[error.code]
+  if (code !== undefined) return new AppError(code)
+  const { statusCode = 500 } = error
+  return statusCode < 500 ? new AppError('invalid_request', error.message) : new AppError('internal_error')
+}
+
+const isFastifyError = (error: unknown): error is FastifyError => error instanceof Error && 'code' in error
+
+export default fp(problemsPlugin, { name: 'problems', fastify: '5.x' })

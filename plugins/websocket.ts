@@ -1,0 +1,62 @@
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import websocket from '@fastify/websocket'
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+
+export interface WebsocketOptions {
+  maxMessageBytes: number
+}
+
+/** How long an ended connection may take to shake hands. */
+const CLOSE_TIMEOUT_MS = 5000
+
+/**
+ * Upgrades, and the route constraint `upgrade: 'none'` for a resource that shares its path with a socket.
+ * There can be one upgrade listener in an application: where there is one already, its sockets are used.
+ */
+const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { maxMessageBytes }) => {
+  if (!fastify.hasConstraintStrategy('upgrade')) {
+    fastify.addConstraintStrategy({
+      name: 'upgrade',
+      storage: () => {
+        const handlers = new Map()
+        return { get: (key) => handlers.get(key) ?? null, set: (key, handler) => { handlers.set(key, handler) } }
+      },
+      deriveConstraint: (request) => isUpgrade(request) ? 'websocket' : 'none'
+    })
+  }
+  if (fastify.hasDecorator('websocketServer')) return
+
+  const upgrades = new EventEmitter()
+  const timeouts = { closeTimeout: CLOSE_TIMEOUT_MS } // Newer than the types of `ws`.
+  await fastify.register(websocket, {
+    options: { server: upgrades as Server, maxPayload: maxMessageBytes, clientTracking: false, perMessageDeflate: false, ...timeouts },
+    // The connection manager closes what it holds, with a code, and waits.
+    preClose: (done) => { done() }
+  })
+  fastify.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (isUpgrade(request)) upgrades.emit('upgrade', request, socket, head)
+    else serveWithoutUpgrade(fastify.server, request, socket, head)
+  })
+}
+
+const isUpgrade = ({ method, headers }: { method?: string | undefined, headers: IncomingMessage['headers'] }) =>
+  method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+
+/**
+ * Ignores an offer to upgrade to anything else (RFC 9110 §7.8), such as the `Upgrade: h2c` of Java's HttpClient.
+ * Node hands every such request over without its body, so it is put back in front of the server without the offer.
+ */
+function serveWithoutUpgrade (server: Server, { method, url, httpVersion, rawHeaders }: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`]
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? ''
+    if (!['upgrade', 'connection', 'http2-settings'].includes(name.toLowerCase())) lines.push(`${name}: ${rawHeaders[i + 1]}`)
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
+  server.emit('connection', socket)
+}
+
+export default fp(websocketPlugin, { name: 'websocket', fastify: '5.x' })

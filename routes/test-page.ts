@@ -1,0 +1,33 @@
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import fastifyStatic from '@fastify/static'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import fp from 'fastify-plugin'
+
+const root = dirname(fileURLToPath(import.meta.resolve('#public/index.html')))
+
+const headers = {
+  // No script, style, font or connection but the service's own.
+  'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff'
+}
+
+/** The page to try the service with: `/test`, and its files below that. */
+const testPageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
+  await fastify.register(fastifyStatic, {
+    root,
+    prefix: '/test/',
+    wildcard: false,
+    index: false,
+    cacheControl: false,
+    decorateReply: !fastify.hasReplyDecorator('sendFile'),
+    setHeaders: (response) => {
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+    }
+  })
+  fastify.get('/test', { constraints: { upgrade: 'none' } }, (_request, reply) => reply.headers(headers).sendFile('index.html', root))
+}
+
+export default fp(testPageRoutes, { name: 'routes/test-page', encapsulate: true, dependencies: ['websocket'] })

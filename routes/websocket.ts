@@ -1,0 +1,97 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { WebSocket } from '@fastify/websocket'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Identity } from '../src/access/identity.js'
+import { offeredProtocols, SUBPROTOCOL } from '../src/access/token.js'
+import { receive } from '../src/connections/receive.js'
+import { wsTransport } from '../src/connections/ws-transport.js'
+import { AppError } from '../src/errors.js'
+import { UserParamsSchema } from '../src/protocol/rest.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who opens a socket; null outside of the addresses of sockets. */
+    identity: Identity | null
+  }
+}
+
+export interface WebsocketRoutesOptions {
+  maxMessageBytes: number
+}
+
+/** The sockets. Everything that can refuse one has run before its upgrade, so a refusal is an HTTP status. */
+const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async (fastify, { maxMessageBytes }) => {
+  const { access, broker, connections } = fastify
+  fastify.decorateRequest('identity', null)
+
+  fastify.route({ method: 'GET', url: '/', preHandler: [authenticate, negotiate], handler: sayUpgrade, wsHandler: open })
+  fastify.route({
+    method: 'GET',
+    url: '/:user_id',
+    schema: { params: UserParamsSchema },
+    preHandler: [authenticate, negotiate],
+    handler: sayUpgrade,
+    wsHandler: open
+  })
+
+  async function authenticate (request: FastifyRequest): Promise<void> {
+    const { user_id: userId = null } = request.params as { user_id?: string }
+    request.identity = access.identify(userId, request)
+  }
+
+  /** Runs right before the upgrade, without a pause between the two: what is admitted is opened. */
+  function negotiate ({ identity, raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+    try {
+      connections.admit(identity?.userId ?? null)
+    } catch (error) {
+      done(error as AppError)
+      return
+    }
+    // The only subprotocol there is: it alone is offered on, so that a `bearer.<jwt>` beside it is never chosen.
+    const offered = offeredProtocols(raw.headers['sec-websocket-protocol']).includes(SUBPROTOCOL)
+    if (offered) raw.headers['sec-websocket-protocol'] = SUBPROTOCOL
+    else delete raw.headers['sec-websocket-protocol']
+    done()
+  }
+
+  async function sayUpgrade (): Promise<never> {
+    throw new AppError('upgrade_required')
+  }
+
+  function open (socket: WebSocket, request: FastifyRequest): void {
+    const { identity, query, raw, log, ip } = request
+    if (identity === null) throw new Error('a socket was opened before its user was known')
+    const connection = connections.open(identity, wsTransport(socket, raw.socket), Date.now())
+    log.info({ connection_id: connection.id, user_id: connection.userId, ip }, 'connected')
+
+    socket.removeAllListeners('error')
+    socket.on('error', (error) => { log.info({ connection_id: connection.id, error: error.message }, 'broken') })
+    socket.on('close', (code, reason) => { connections.closed(connection, code, reason.toString()) })
+    socket.on('message', (data: Buffer, isBinary) => {
+      try {
+        if (data.length > maxMessageBytes) connection.close('too_large')
+        else receive(connections, connection, data, isBinary, Date.now())
+      } catch (error) {
+        fail(error)
+      }
+    })
+
+    const { last_event_id: after } = query as { last_event_id?: string }
+    broker.replay(identity.userId, after).then((replay) => {
+      const resume = after === undefined ? 'none' : replay.gap ? 'gap' : 'caught_up'
+      connection.welcome(replay, resume, connections.getTotalConnectionsCount(), Date.now())
+    }).catch(fail)
+
+    function fail (error: unknown): void {
+      log.error({ err: error, connection_id: connection.id }, 'failed')
+      connection.close('internal_error')
+    }
+  }
+}
+
+export default fp(websocketRoutes, {
+  name: 'routes/websocket',
+  encapsulate: true,
+  dependencies: ['connections', 'notifications', 'websocket', 'validation', 'access', 'origins']
+})

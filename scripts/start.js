@@ -1,0 +1,4 @@
+import { prepare } from './prepare.js'
+
+await prepare()
+await import('../dist/src/server.js')

@@ -1,0 +1,101 @@
+import type { Server } from 'node:http'
+import { type FastifyInstance, type FastifyPluginAsync, type FastifyHttpOptions, fastify as createFastify, LogController } from 'fastify'
+import fp from 'fastify-plugin'
+import access from '../plugins/access.js'
+import connections from '../plugins/connections.js'
+import developer from '../plugins/developer.js'
+import notifications from '../plugins/notifications.js'
+import origins from '../plugins/origins.js'
+import problems, { answerClientError, sendProblem } from '../plugins/problems.js'
+import validation from '../plugins/validation.js'
+import websocket from '../plugins/websocket.js'
+import notificationsRoutes from '../routes/notifications.js'
+import statsRoutes from '../routes/stats.js'
+import testPageRoutes from '../routes/test-page.js'
+import websocketRoutes from '../routes/websocket.js'
+import { type Config, readConfig, type Settings } from './config.js'
+import { serializers } from './log.js'
+
+export { ConfigError } from './config.js'
+export { AppError } from './errors.js'
+export type { ConnectionManager } from './connections/connection-manager.js'
+export type { BroadcastInput, NotificationInput, Notifications } from './notifications/notifications.js'
+
+/** The settings, by the names they have in the environment; all have a default. `HOST`, `PORT` and `LOG_LEVEL` are the application's own affair. */
+export type HeraldOptions = Partial<Settings>
+
+/** Addresses begin with this, below the prefix of the application that the plugin is part of. */
+const PREFIX = '/api/v1/ws'
+
+/** The part of the time for a stop that clients may use up; the rest is for the requests and the way out. */
+const CLIENT_SHARE = 0.8
+
+/**
+ * Adds the service to a Fastify application: its addresses, and the decorators `notifications` and `connections`.
+ * Registration fails with a `ConfigError` when the options cannot be used.
+ */
+const herald: FastifyPluginAsync<HeraldOptions> = async (fastify, options) => {
+  await compose(fastify, readConfig({ ...options, HOST: undefined }))
+}
+
+async function compose (fastify: FastifyInstance, config: Config): Promise<void> {
+  await fastify.register(connections, {
+    drainMs: config.DRAIN_SECONDS * 1000 * CLIENT_SHARE,
+    maxConnections: config.MAX_CONNECTIONS,
+    maxConnectionsPerUser: config.MAX_CONNECTIONS_PER_USER,
+    maxBufferedBytes: config.MAX_BUFFERED_BYTES,
+    maxErrors: config.MAX_ERRORS,
+    messageRate: config.MESSAGE_RATE,
+    heartbeatIntervalMs: config.HEARTBEAT_INTERVAL_MS,
+    heartbeatTimeoutMs: config.HEARTBEAT_TIMEOUT_MS
+  })
+  await fastify.register(notifications)
+  await fastify.register(websocket, { maxMessageBytes: config.MAX_MESSAGE_BYTES })
+  await fastify.register(async (api: FastifyInstance) => {
+    api.addHook('onRoute', (route) => { route.logSerializers = serializers })
+    await registerApi(api, config)
+  }, { prefix: PREFIX })
+}
+
+async function registerApi (api: FastifyInstance, config: Config): Promise<void> {
+  await api.register(problems)
+  await api.register(validation)
+  await api.register(origins, { allowedOrigins: config.allowedOrigins, allowLoopback: !config.keyed })
+  await api.register(access, {
+    secret: config.JWT_SECRET,
+    publicKey: config.JWT_PUBLIC_KEY,
+    issuer: config.JWT_ISSUER,
+    audience: config.JWT_AUDIENCE,
+    tokenRequired: config.WS_AUTH === 'required',
+    allowAnonymous: config.ALLOW_ANONYMOUS
+  })
+  await api.register(developer, { testPage: config.TEST_PAGE })
+
+  await api.register(websocketRoutes, { maxMessageBytes: config.MAX_MESSAGE_BYTES })
+  await api.register(notificationsRoutes, { maxBodyBytes: config.MAX_BODY_BYTES })
+  await api.register(statsRoutes)
+  if (config.TEST_PAGE) await api.register(testPageRoutes)
+}
+
+/** The service as an application of its own. */
+export function createApp (config: Config, logger: FastifyHttpOptions<Server>['logger'] = false): FastifyInstance {
+  const app: FastifyInstance = createFastify({
+    logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    trustProxy: config.trustProxy,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: MAX_ID_LENGTH },
+    frameworkErrors: sendProblem,
+    clientErrorHandler: answerClientError
+  })
+  app.register(problems)
+  app.register(fp(compose), config)
+  if (config.TEST_PAGE) app.get('/', (_request, reply) => reply.redirect(`${PREFIX}/test`))
+  return app
+}
+
+/** A path parameter may be longer than a user id, which its route measures: the refusal names it then. */
+const MAX_ID_LENGTH = 2048
+
+const heraldPlugin = fp(herald, { name: 'fastify-herald', fastify: '5.x' })
+export default heraldPlugin

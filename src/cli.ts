@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util'
+import jwt from '@fastify/jwt'
+import { fastify as createFastify } from 'fastify'
+
+const usage = `herald start
+    Runs the service. Settings come from the environment.
+
+herald token --sub <user> [--scope "<scope> <scope>"] [--expires <time, such as 1h>]
+    Prints a token signed with JWT_SECRET. Without --expires it does not expire.
+`
+
+const commands: Record<string, (args: string[]) => Promise<unknown>> = {
+  start: async () => await import('./server.js'),
+  token: async (args) => { console.log(await signToken(args)) },
+  help: async () => { console.log(usage) }
+}
+
+async function signToken (args: string[]): Promise<string> {
+  const { sub, scope, expires } = parseArgs({
+    args,
+    options: { sub: { type: 'string' }, scope: { type: 'string' }, expires: { type: 'string' } }
+  }).values
+  const secret = process.env.JWT_SECRET
+  if (secret === undefined || secret === '') throw new Error('JWT_SECRET is not set: a token is signed with it')
+  if (sub === undefined || sub === '') throw new Error('--sub is required: whose token it is')
+
+  const app = createFastify()
+  await app.register(jwt, { secret })
+  return app.jwt.sign({ sub, ...(scope !== undefined && { scope }) }, expires === undefined ? {} : { expiresIn: expires })
+}
+
+const [name = 'help', ...args] = process.argv.slice(2)
+const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+if (command === undefined) {
+  console.error(`there is no command "${name}"\n\n${usage}`)
+  process.exitCode = 1
+} else {
+  command(args).catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error)
+    process.exitCode = 1
+  })
+}

@@ -1,0 +1,60 @@
+import { AppError } from '../errors.js'
+import { type ClientFrame, type ClientFrameType, decode } from '../protocol/client-frames.js'
+import type { Connection } from './connection.js'
+import type { ConnectionManager } from './connection-manager.js'
+
+interface Context {
+  connection: Connection
+  connections: ConnectionManager
+  now: number
+}
+
+type Handlers = { [T in ClientFrameType]: (context: Context, frame: ClientFrame<T>) => void }
+
+const handlers = {
+  ping ({ connection, now }, { id }) {
+    connection.send({ type: 'pong', timestamp: new Date(now).toISOString(), ...(id !== undefined && { id }) })
+  },
+
+  get_stats ({ connection, connections, now }) {
+    const { total_connections, connected_users, truncated } = connections.stats()
+    connection.send({
+      type: 'stats',
+      data: {
+        total_connections,
+        user_connections: connection.userId === null ? 1 : connections.getUserConnectionsCount(connection.userId),
+        connected_users: connection.seesNames ? connected_users : [],
+        ...(connection.seesNames && truncated !== undefined && { truncated })
+      },
+      timestamp: new Date(now).toISOString()
+    })
+  },
+
+  disconnect ({ connection }) {
+    connection.close('disconnect')
+  }
+} satisfies Handlers
+
+/** Answers one message of a connection. A client's fault becomes an `error` frame; anything else is thrown. */
+export function receive (connections: ConnectionManager, connection: Connection, data: Buffer, isBinary: boolean, now: number): void {
+  if (connection.ended) return
+  if (isBinary) {
+    connection.close('binary_frame')
+    return
+  }
+
+  try {
+    if (connection.admitFrame(now) === 'over') throw new AppError('rate_limited')
+    const frame = decode(data.toString())
+    handle(frame.type, { connection, connections, now }, frame)
+    connection.frameAccepted()
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    connection.refuseFrame(error, now)
+  }
+}
+
+function handle<T extends ClientFrameType> (type: T, context: Context, frame: ClientFrame<T>): void {
+  const handler: Handlers[T] = handlers[type]
+  handler(context, frame)
+}

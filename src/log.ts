@@ -1,0 +1,15 @@
+import pretty from 'pino-pretty'
+
+/** What the log says of a request: its address without the query, where a token may stand. */
+export const serializers: Record<string, (value: { method?: string, url?: string }) => { method: string, url: string }> = {
+  req: ({ method = '', url = '' }) => ({ method, url: url.replace(/\?.*/, '') })
+}
+
+/** Options of the logger: JSON, or a readable line for a terminal. */
+export function loggerOptions (level: string, terminal: boolean) {
+  return {
+    level,
+    serializers,
+    ...(terminal && { stream: pretty({ singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname,reqId', sync: true }) })
+  }
+}

@@ -1,0 +1,44 @@
+import { Type } from '@sinclair/typebox'
+
+export const UserIdSchema = Type.String({
+  minLength: 1,
+  maxLength: 128,
+  pattern: '^[^\\p{Cc}\\p{Cs}]*$',
+  description: 'any Unicode text of 1 to 128 characters, without control characters',
+  examples: ['my_user_id', 'auth0|abc', 'ann@example.com', 'Алёна']
+})
+
+export const TimestampSchema = Type.String({ description: 'ISO 8601, UTC', examples: ['2026-01-15T10:30:00.000Z'] })
+
+export const NotificationIdSchema = Type.String({
+  description: '`<epoch>-<seq>`: `seq` only grows, `epoch` changes when the journal was lost',
+  examples: ['mbxk3v2q7f-42']
+})
+
+export const NotificationTypeSchema = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  description: 'what kind of notification it is: yours to choose',
+  examples: ['info', 'document', 'ai_analysis']
+})
+
+export const MessageSchema = Type.Object({}, {
+  additionalProperties: true,
+  description: 'any JSON object, at most 100 levels deep',
+  examples: [{ title: 'New message', content: 'You have a new message' }]
+})
+
+/** Levels of objects and arrays inside a message: parsers of other languages give up at some depth. */
+export const MAX_MESSAGE_DEPTH = 100
+
+/** Names in a list of connected users; past that it is cut and `truncated: true` stands beside it. */
+export const MAX_LISTED_USERS = 10_000
+
+export const UserNamesSchema = Type.Array(UserIdSchema, {
+  description: `the users who hold a socket; at most ${MAX_LISTED_USERS.toLocaleString('en')} names`,
+  examples: [['ann', 'ben']]
+})
+
+export const TruncatedSchema = Type.Optional(Type.Literal(true, { description: 'there only when the list of names was cut' }))
+
+export const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [2] })

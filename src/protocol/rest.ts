@@ -1,0 +1,50 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { count, MessageSchema, NotificationIdSchema, NotificationTypeSchema, TruncatedSchema, UserIdSchema, UserNamesSchema } from './fields.js'
+
+export const UserParamsSchema = Type.Object({ user_id: UserIdSchema })
+
+export const NotifyBodySchema = Type.Object({
+  notification_type: NotificationTypeSchema,
+  message: MessageSchema
+}, {
+  additionalProperties: false,
+  description: 'a notification to all sockets of one user',
+  examples: [{ notification_type: 'info', message: { title: 'New message', content: 'You have a new message' } }]
+})
+
+export const BroadcastBodySchema = Type.Object({
+  notification_type: NotificationTypeSchema,
+  message: MessageSchema,
+  exclude_user: Type.Optional(UserIdSchema)
+}, {
+  additionalProperties: false,
+  description: 'a notification to everybody, or everybody but one',
+  examples: [{ notification_type: 'system', message: { title: 'Maintenance' }, exclude_user: 'admin' }]
+})
+
+const StoredSchema = Type.Boolean({ description: 'whether the journal keeps it for those who come back' })
+
+export const NotifyOutcomeSchema = Type.Object({
+  id: NotificationIdSchema,
+  user_id: UserIdSchema,
+  online: Type.Boolean({ description: 'whether the user had a socket' }),
+  connections: count('open sockets it was handed to'),
+  stored: StoredSchema
+}, { examples: [{ id: 'mbxk3v2q7f-43', user_id: 'my_user_id', online: true, connections: 2, stored: false }] })
+export type NotifyOutcome = Static<typeof NotifyOutcomeSchema>
+
+export const BroadcastOutcomeSchema = Type.Object({
+  id: NotificationIdSchema,
+  connections: count('open sockets it was handed to'),
+  users: count('users it was handed to'),
+  stored: StoredSchema
+}, { examples: [{ id: 'mbxk3v2q7f-44', connections: 5, users: 3, stored: false }] })
+export type BroadcastOutcome = Static<typeof BroadcastOutcomeSchema>
+
+export const StatsReplySchema = Type.Object({
+  total_connections: count('sockets open now'),
+  connected_users: UserNamesSchema,
+  users_count: count('users who hold a socket'),
+  truncated: TruncatedSchema
+}, { examples: [{ total_connections: 5, connected_users: ['ann', 'ben'], users_count: 2 }] })
+export type StatsReply = Static<typeof StatsReplySchema>

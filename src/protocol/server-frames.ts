@@ -1,0 +1,104 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { errors } from '../errors.js'
+import { count, MessageSchema, NotificationIdSchema, NotificationTypeSchema, TimestampSchema, TruncatedSchema, UserIdSchema, UserNamesSchema } from './fields.js'
+
+const timestamp = '2026-01-15T10:30:00.000Z'
+
+/** What the server sends, by `type`. */
+export const serverFrames = {
+  connection_status: Type.Object({
+    type: Type.Literal('connection_status'),
+    data: Type.Object({
+      status: Type.Literal('connected'),
+      user_id: Type.Union([UserIdSchema, Type.Null()], { description: 'null for an anonymous socket' }),
+      timestamp: TimestampSchema,
+      total_connections: count('sockets open now, this one included'),
+      connection_id: Type.String({ description: 'names this socket in the logs', examples: ['c0ffee00-1'] }),
+      last_event_id: NotificationIdSchema,
+      resume: Type.Union([Type.Literal('none'), Type.Literal('caught_up'), Type.Literal('gap')], {
+        description: 'how the return with `last_event_id` went; `none`: it was not asked for', examples: ['none']
+      }),
+      replayed: count('notifications that follow because they were missed')
+    })
+  }, {
+    description: 'the first frame, always',
+    examples: [{
+      type: 'connection_status',
+      data: {
+        status: 'connected',
+        user_id: 'my_user_id',
+        timestamp,
+        total_connections: 5,
+        connection_id: 'c0ffee00-1',
+        last_event_id: 'mbxk3v2q7f-42',
+        resume: 'none',
+        replayed: 0
+      }
+    }]
+  }),
+
+  pong: Type.Object({
+    type: Type.Literal('pong'),
+    timestamp: TimestampSchema,
+    id: Type.Optional(Type.Unsafe<string | number>({ type: ['string', 'number'], description: 'that of the `ping`, if it had one' }))
+  }, { description: 'the answer to `ping`', examples: [{ type: 'pong', timestamp }] }),
+
+  stats: Type.Object({
+    type: Type.Literal('stats'),
+    data: Type.Object({
+      total_connections: count('sockets open now'),
+      user_connections: count('sockets of this user; 1 for an anonymous socket'),
+      connected_users: UserNamesSchema,
+      truncated: TruncatedSchema
+    }),
+    timestamp: TimestampSchema
+  }, {
+    description: 'the answer to `get_stats`; where a key is configured, the names need the scope `stats:read` and the list is empty without it',
+    examples: [{ type: 'stats', data: { total_connections: 5, user_connections: 2, connected_users: ['ann', 'ben'] }, timestamp }]
+  }),
+
+  heartbeat: Type.Object({
+    type: Type.Literal('heartbeat'),
+    timestamp: TimestampSchema
+  }, { description: 'every `HEARTBEAT_INTERVAL_MS`, by itself', examples: [{ type: 'heartbeat', timestamp }] }),
+
+  notification: Type.Object({
+    type: Type.Literal('notification'),
+    id: NotificationIdSchema,
+    notification_type: NotificationTypeSchema,
+    data: MessageSchema,
+    timestamp: TimestampSchema
+  }, {
+    description: 'a notification; `data` is the `message` that was posted',
+    examples: [{ type: 'notification', id: 'mbxk3v2q7f-43', notification_type: 'info', data: { title: 'New message' }, timestamp }]
+  }),
+
+  error: Type.Object({
+    type: Type.Literal('error'),
+    data: Type.Object({
+      code: Type.Unsafe<keyof typeof errors>(Type.String({ description: 'from the table of errors', examples: ['invalid_json'] })),
+      message: Type.String({ description: 'what is wrong, for people' }),
+      field: Type.Optional(Type.String({ description: 'the field that is to blame' }))
+    }),
+    timestamp: TimestampSchema
+  }, {
+    description: 'a frame was not accepted; the connection stays open',
+    examples: [{ type: 'error', data: { code: 'unknown_type', message: 'there is no type "x"', field: 'type' }, timestamp }]
+  })
+}
+
+type ServerFrames = { [T in keyof typeof serverFrames]: Static<(typeof serverFrames)[T]> }
+export type ServerFrame = ServerFrames[keyof ServerFrames]
+export type NotificationFrame = ServerFrames['notification']
+export type StatsData = ServerFrames['stats']['data']
+export type Resume = ServerFrames['connection_status']['data']['resume']
+
+/** The text of a frame. */
+export const encode = (frame: ServerFrame): string => JSON.stringify(frame)
+
+/** All of a notification's frame but its id, which the broker gives: `encodeNotification` joins the two. */
+export function encodeNotificationTail ({ notification_type, data, timestamp }: Omit<NotificationFrame, 'type' | 'id'>): string {
+  return JSON.stringify({ notification_type, data, timestamp }).slice(1)
+}
+
+export const encodeNotification = (id: string, tail: string): string => `{"type":"notification","id":"${id}",${tail}`

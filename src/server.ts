@@ -1,0 +1,44 @@
+import closeWithGrace from 'close-with-grace'
+import { createApp } from './app.js'
+import { ConfigError, readConfig } from './config.js'
+import { loggerOptions } from './log.js'
+
+/** Says why the service cannot run, in one line or a few, and ends. */
+function giveUp (reason: string): never {
+  console.error(reason)
+  process.exit(1)
+}
+
+function readEnvironment () {
+  try {
+    return readConfig(process.env)
+  } catch (error) {
+    if (error instanceof ConfigError) giveUp(error.message)
+    throw error
+  }
+}
+
+const config = readEnvironment()
+const { HOST, PORT, LOG_LEVEL, DRAIN_SECONDS } = config
+const app = createApp(config, loggerOptions(LOG_LEVEL, process.stdout.isTTY))
+
+closeWithGrace({
+  delay: DRAIN_SECONDS * 1000,
+  logger: app.log,
+  // Ctrl-C in a terminal reaches a process that npm started twice.
+  onSecondSignal: () => {}
+}, async ({ err, signal }) => {
+  if (err !== undefined) app.log.fatal({ err }, 'failed')
+  app.log.info({ signal }, 'stopping')
+  // Requests that are still unfinished when the clients have had their time are cut off.
+  const cutOff = setTimeout(() => { app.server.closeAllConnections() }, DRAIN_SECONDS * 900)
+  await app.close()
+  clearTimeout(cutOff)
+  app.log.info('stopped')
+})
+
+app.listen({ host: HOST, port: PORT }).catch((error: NodeJS.ErrnoException) => {
+  if (error.code === 'EADDRINUSE') giveUp(`PORT ${PORT} on ${HOST} is in use: stop what listens there, or set PORT`)
+  if (['listen', 'getaddrinfo'].includes(error.syscall ?? '')) giveUp(`HOST ${HOST}, PORT ${PORT} cannot be listened on: ${error.message}`)
+  throw error
+})
