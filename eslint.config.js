@@ -1,6 +1,6 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.tap'] }),
+  ...neostandard({ ts: true, env: ['browser'], ignores: ['dist', '.tap'] }),
   { rules: { camelcase: 'off' } } // Names on the wire are snake_case.
 ]

@@ -1,10 +1,17 @@
 import cors from '@fastify/cors'
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { originAllowed, type OriginPolicy } from '../src/access/origins.js'
 import { AppError } from '../src/errors.js'
 
-/** Which pages may connect and call: an upgrade of any other is refused, REST answers CORS to the same ones. */
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** A hook that refuses the pages that may not connect. */
+    checkOrigin: preHandlerAsyncHookHandler
+  }
+}
+
+/** Which pages may connect, and to which REST answers CORS. */
 const originsPlugin: FastifyPluginAsync<OriginPolicy> = async (fastify, policy) => {
   const allowed = ({ headers, host }: FastifyRequest) => headers.origin === undefined || originAllowed(headers.origin, host, policy)
 
@@ -12,12 +19,12 @@ const originsPlugin: FastifyPluginAsync<OriginPolicy> = async (fastify, policy) 
   if (!fastify.hasRequestDecorator('corsPreflightEnabled')) {
     await fastify.register(cors, {
       delegator: (request, done) => {
-        done(null, { origin: allowed(request), methods: ['GET', 'POST'], allowedHeaders: ['Authorization', 'Content-Type'], maxAge: 600 })
+        done(null, { origin: allowed(request), methods: ['GET', 'POST'], allowedHeaders: ['Authorization', 'Content-Type'], maxAge: 600, strictPreflight: false })
       }
     })
   }
-  fastify.addHook('onRequest', async (request) => {
-    if (request.ws && !allowed(request)) throw new AppError('origin_forbidden')
+  fastify.decorate('checkOrigin', async (request) => {
+    if (!allowed(request)) throw new AppError('origin_forbidden')
   })
 }
 

@@ -41,6 +41,12 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
   reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem)
 }
 
+/** Answers an address that the router cannot read. No hooks run then, so the socket of a refused upgrade is ended here. */
+export function sendRouterProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  reply.raw.once('finish', () => { request.raw.socket.destroySoon() })
+  sendProblem(error, request, reply)
+}
+
 /** Answers what could not be parsed as a request; what it was may hold a token, so the log has the parser's code only. */
 export function answerClientError (this: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return

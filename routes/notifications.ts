@@ -8,6 +8,11 @@ export interface NotificationsRoutesOptions {
 
 const notificationsRoutes: FastifyPluginAsyncTypebox<NotificationsRoutesOptions> = async (fastify, { maxBodyBytes }) => {
   const { notifications } = fastify
+  // Users of these names have sockets here; a request that is no upgrade is for REST, which has nothing to get.
+  for (const url of ['/notify', '/broadcast']) {
+    fastify.get(url, { constraints: { upgrade: 'none' } }, (_request, reply) => { reply.callNotFound() })
+  }
+
   const common = { bodyLimit: maxBodyBytes, onRequest: fastify.access.requireScope('notifications:publish') }
 
   fastify.post('/notify/:user_id', {
@@ -31,5 +36,5 @@ const notificationsRoutes: FastifyPluginAsyncTypebox<NotificationsRoutesOptions>
 export default fp(notificationsRoutes, {
   name: 'routes/notifications',
   encapsulate: true,
-  dependencies: ['notifications', 'validation', 'access']
+  dependencies: ['notifications', 'validation', 'access', 'websocket']
 })

@@ -14,8 +14,18 @@ const headers = {
   'x-content-type-options': 'nosniff'
 }
 
+export interface TestPageOptions {
+  enabled: boolean
+}
+
 /** The page to try the service with: `/test`, and its files below that. */
-const testPageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
+const testPageRoutes: FastifyPluginAsyncTypebox<TestPageOptions> = async (fastify, { enabled }) => {
+  const address = { url: '/test', method: 'GET', constraints: { upgrade: 'none' } } as const
+  if (!enabled) {
+    fastify.route({ ...address, handler: (_request, reply) => { reply.callNotFound() } })
+    return
+  }
+
   await fastify.register(fastifyStatic, {
     root,
     prefix: '/test/',
@@ -27,7 +37,7 @@ const testPageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
       for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
     }
   })
-  fastify.get('/test', { constraints: { upgrade: 'none' } }, (_request, reply) => reply.headers(headers).sendFile('index.html', root))
+  fastify.route({ ...address, handler: (_request, reply) => reply.headers(headers).sendFile('index.html', root) })
 }
 
 export default fp(testPageRoutes, { name: 'routes/test-page', encapsulate: true, dependencies: ['websocket'] })

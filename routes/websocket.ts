@@ -25,14 +25,13 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   const { access, broker, connections } = fastify
   fastify.decorateRequest('identity', null)
 
-  fastify.route({ method: 'GET', url: '/', preHandler: [authenticate, negotiate], handler: sayUpgrade, wsHandler: open })
+  const socket = { preHandler: [fastify.checkOrigin, authenticate, admit], handler: sayUpgrade, wsHandler: open }
+  fastify.route({ method: 'GET', url: '/', ...socket })
   fastify.route({
     method: 'GET',
     url: '/:user_id',
     schema: { params: UserParamsSchema },
-    preHandler: [authenticate, negotiate],
-    handler: sayUpgrade,
-    wsHandler: open
+    ...socket
   })
 
   async function authenticate (request: FastifyRequest): Promise<void> {
@@ -41,7 +40,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   }
 
   /** Runs right before the upgrade, without a pause between the two: what is admitted is opened. */
-  function negotiate ({ identity, raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  function admit ({ identity, raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
     try {
       connections.admit(identity?.userId ?? null)
     } catch (error) {

@@ -6,15 +6,16 @@ import connections from '../plugins/connections.js'
 import developer from '../plugins/developer.js'
 import notifications from '../plugins/notifications.js'
 import origins from '../plugins/origins.js'
-import problems, { answerClientError, sendProblem } from '../plugins/problems.js'
+import problems, { answerClientError, sendRouterProblem } from '../plugins/problems.js'
 import validation from '../plugins/validation.js'
 import websocket from '../plugins/websocket.js'
 import notificationsRoutes from '../routes/notifications.js'
 import statsRoutes from '../routes/stats.js'
 import testPageRoutes from '../routes/test-page.js'
 import websocketRoutes from '../routes/websocket.js'
-import { type Config, readConfig, type Settings } from './config.js'
+import { type Config, readConfig } from './config.js'
 import { serializers } from './log.js'
+import type { Settings } from './settings.js'
 
 export { ConfigError } from './config.js'
 export { AppError } from './errors.js'
@@ -74,7 +75,7 @@ async function registerApi (api: FastifyInstance, config: Config): Promise<void>
   await api.register(websocketRoutes, { maxMessageBytes: config.MAX_MESSAGE_BYTES })
   await api.register(notificationsRoutes, { maxBodyBytes: config.MAX_BODY_BYTES })
   await api.register(statsRoutes)
-  if (config.TEST_PAGE) await api.register(testPageRoutes)
+  await api.register(testPageRoutes, { enabled: config.TEST_PAGE })
 }
 
 /** The service as an application of its own. */
@@ -85,7 +86,7 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
     trustProxy: config.trustProxy,
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_ID_LENGTH },
-    frameworkErrors: sendProblem,
+    frameworkErrors: sendRouterProblem,
     clientErrorHandler: answerClientError
   })
   app.register(problems)

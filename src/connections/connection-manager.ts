@@ -3,43 +3,33 @@ import type { Notification, Reach } from '../broker/broker.js'
 import { AppError, type CloseCode } from '../errors.js'
 import { MAX_LISTED_USERS } from '../protocol/fields.js'
 import type { StatsReply } from '../protocol/rest.js'
-import { encode } from '../protocol/server-frames.js'
 import { Connection, type ConnectionLimits, type End } from './connection.js'
+import { type HeartbeatOptions, Heartbeats } from './heartbeats.js'
 import type { Transport } from './transport.js'
 
-export interface ConnectionManagerOptions extends ConnectionLimits {
+export interface ConnectionManagerOptions extends ConnectionLimits, HeartbeatOptions {
   /** Begins every connection's id: another one for every process. */
   idPrefix: string
   maxConnections: number
   maxConnectionsPerUser: number
-  heartbeatIntervalMs: number
-  heartbeatTimeoutMs: number
   onEnd?: (connection: Connection, end: End) => void
-}
-
-/** When a connection was last heard and gets its next heartbeat, in the manager's own time. */
-interface Liveness {
-  receivedBytes: number
-  heardAt: number
-  beatAt: number
 }
 
 /** Who is here, and fan-out to them. */
 export class ConnectionManager {
   readonly #options: ConnectionManagerOptions
-  readonly #connections = new Map<Connection, Liveness>()
+  readonly #connections = new Set<Connection>()
+  readonly #heartbeats: Heartbeats
   readonly #users = new Map<string, Set<Connection>>()
   /** Ended, but the socket is still shaking hands. */
   readonly #closing = new Set<Connection>()
   #lastId = 0
   #stopping = false
   #onDrained: (() => void) | undefined
-  /** Milliseconds of sweeping: stands still while the process does, so that nobody is timed out for the server's own pauses. */
-  #elapsedMs = 0
-  #sweptAt: number | undefined
 
   constructor (options: ConnectionManagerOptions) {
     this.#options = options
+    this.#heartbeats = new Heartbeats(options)
   }
 
   /**
@@ -57,11 +47,8 @@ export class ConnectionManager {
   open (identity: Identity, transport: Transport, now: number): Connection {
     const id = `${this.#options.idPrefix}-${++this.#lastId}`
     const connection = new Connection(id, identity, transport, this.#options, now, this.#ended)
-    this.#connections.set(connection, {
-      receivedBytes: transport.receivedBytes,
-      heardAt: this.#elapsedMs,
-      beatAt: this.#elapsedMs + this.#options.heartbeatIntervalMs
-    })
+    this.#connections.add(connection)
+    this.#heartbeats.add(connection)
     if (identity.userId !== null) {
       const own = this.#users.get(identity.userId)
       if (own === undefined) this.#users.set(identity.userId, new Set([connection]))
@@ -87,7 +74,7 @@ export class ConnectionManager {
 
     const users = new Set<string>()
     let connections = 0
-    for (const connection of this.#connections.keys()) {
+    for (const connection of this.#connections) {
       if (connection.userId !== null && connection.userId === excludeUser) continue
       if (!connection.deliver(notification)) continue
       connections++
@@ -96,35 +83,15 @@ export class ConnectionManager {
     return { connections, users: users.size }
   }
 
-  /**
-   * Sends the heartbeats that are due, and ends the connections that have been silent for too long.
-   * To be called several times in a heartbeat interval.
-   */
+  /** See `Heartbeats.sweep`. */
   sweep (now: number): void {
-    const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#options
-    const step = Math.max(0, now - (this.#sweptAt ?? now))
-    this.#elapsedMs += Math.min(step, heartbeatIntervalMs / 4)
-    this.#sweptAt = now
-
-    const heartbeat = encode({ type: 'heartbeat', timestamp: new Date(now).toISOString() })
-    for (const [connection, liveness] of this.#connections) {
-      if (connection.receivedBytes !== liveness.receivedBytes) {
-        liveness.receivedBytes = connection.receivedBytes
-        liveness.heardAt = this.#elapsedMs
-      }
-      if (this.#elapsedMs - liveness.heardAt >= heartbeatIntervalMs + heartbeatTimeoutMs) {
-        connection.abort('heartbeat_timeout')
-      } else if (this.#elapsedMs >= liveness.beatAt) {
-        liveness.beatAt = this.#elapsedMs + heartbeatIntervalMs
-        connection.beat(heartbeat)
-      }
-    }
+    this.#heartbeats.sweep(now)
   }
 
   /** Opens no more and closes all; resolves when every socket has shaken hands, or after `waitMs` when the others were ended. */
   async stop (code: CloseCode, waitMs: number): Promise<void> {
     this.#stopping = true
-    for (const connection of this.#connections.keys()) connection.close(code)
+    for (const connection of this.#connections) connection.close(code)
     if (this.#closing.size === 0) return
 
     await new Promise<void>((resolve) => {
@@ -173,6 +140,7 @@ export class ConnectionManager {
   /** The one place where a connection leaves, however it ended. */
   readonly #ended = (connection: Connection, end: End): void => {
     this.#connections.delete(connection)
+    this.#heartbeats.delete(connection)
     this.#closing.add(connection)
     if (connection.userId !== null) {
       const own = this.#users.get(connection.userId)

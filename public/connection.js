@@ -1,0 +1,84 @@
+const SUBPROTOCOL = 'herald.v1'
+
+/** How long the server has for its part: to close after a `disconnect`, to say why it refused. */
+const PATIENCE_MS = 3000
+
+/** Where the addresses of the service begin: the page is at `<base>/test`. */
+export const base = window.location.pathname.replace(/\/test$/, '')
+
+/** The address of the sockets of a user; null is the anonymous one. */
+const socketPath = (userId) => userId === null ? base : `${base}/${encodeURIComponent(userId)}`
+
+/**
+ * Opens a socket and says what happens to it: `onOpen()`, `onMessage(data)`, `onClose(code, reason)`,
+ * and `onRefuse(problem)` in place of them all when it could not be opened.
+ * @param target `{userId, token, tokenMode: 'none' | 'subprotocol' | 'query'}`; a null user is an anonymous one
+ * @throws Error when a browser cannot even try
+ */
+export function connect (target, { onOpen, onMessage, onClose, onRefuse }) {
+  const socket = createSocket(target)
+  let opened = false
+  let cancelled = false
+
+  socket.addEventListener('open', () => {
+    opened = true
+    onOpen()
+  })
+  socket.addEventListener('message', ({ data }) => { onMessage(data) })
+  socket.addEventListener('close', async ({ code, reason }) => {
+    if (opened) onClose(code, reason)
+    else if (cancelled) onClose(code, 'cancelled')
+    else onRefuse(await whyRefused(target))
+  })
+
+  return {
+    send (frame) { socket.send(JSON.stringify(frame)) },
+
+    /** Gives the server time to close first. */
+    closeSoon () { setTimeout(() => { socket.close() }, PATIENCE_MS) },
+
+    cancel () {
+      cancelled = true
+      socket.close()
+    }
+  }
+}
+
+function createSocket ({ userId, token, tokenMode }) {
+  const url = socketUrl(userId)
+  if (tokenMode === 'none') return new WebSocket(url)
+
+  if (tokenMode === 'query') {
+    url.searchParams.set('token', token)
+    return new WebSocket(url)
+  }
+  try {
+    return new WebSocket(url, [SUBPROTOCOL, `bearer.${token}`])
+  } catch {
+    throw new Error('The token has characters that a subprotocol cannot have')
+  }
+}
+
+/** The address of a socket, without a token. */
+export function socketUrl (userId) {
+  const url = new URL(socketPath(userId), window.location.href)
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  return url
+}
+
+/** A browser is not told why a handshake failed, but the same address answers a plain GET with the same refusal. */
+async function whyRefused ({ userId, token, tokenMode }) {
+  const headers = tokenMode === 'none' ? {} : { authorization: `Bearer ${token}` }
+  let response
+  try {
+    response = await fetch(socketPath(userId), { headers, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) })
+  } catch {
+    return { detail: 'The server cannot be reached' }
+  }
+
+  if (response.ok || response.status === 426) {
+    return { detail: 'The server would take this connection; a proxy, the network or the origin of this page stopped it' }
+  }
+  const { code, title, detail } = await response.json().catch(() => ({}))
+  return { status: response.status, code, title, detail }
+}

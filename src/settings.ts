@@ -1,0 +1,42 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+
+const text = (description: string, more = {}) => Type.String({ description, ...more })
+const limit = (byDefault: number, description: string) =>
+  Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, default: byDefault, description })
+const flag = (byDefault: string, description: string) =>
+  Type.Optional(Type.Boolean({ description: `${byDefault}: ${description}` }))
+const optional = <T extends TSchema>(schema: T) => Type.Optional(schema)
+
+/** Every setting, by the name it has in the environment and in the options of the plugin. */
+export const SettingsSchema = Type.Object({
+  HOST: text('the address to listen on', { default: '127.0.0.1' }),
+  PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8000, description: 'the port to listen on; 0 takes a free one' }),
+  LOG_LEVEL: Type.Union(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map((level) => Type.Literal(level)), {
+    default: 'info', description: 'what is logged'
+  }),
+  BROKER_URL: text('where notifications go through: `memory:`', { default: 'memory:' }),
+  JWT_SECRET: optional(text('the secret that tokens are signed with (HS256, HS384, HS512)')),
+  JWT_PUBLIC_KEY: optional(text('the public key that tokens are verified with: PEM, of RSA, EC or Ed25519; `\\n` may stand for a line break')),
+  JWT_JWKS_URL: optional(text('not available yet: a start with it is refused')),
+  JWT_ISSUER: optional(text('the `iss` that a token must have')),
+  JWT_AUDIENCE: optional(text('the `aud` that a token must have')),
+  WS_AUTH: optional(Type.Union([Type.Literal('required'), Type.Literal('optional')], {
+    description: '`required` with a key, `optional` without: whether a socket needs a token, or only has it checked when it brings one'
+  })),
+  ALLOW_ANONYMOUS: flag('`false` with a key, `true` without', 'whether `/api/v1/ws` takes sockets without a user'),
+  TEST_PAGE: flag('`false` with a key, `true` without', 'whether `/api/v1/ws/test` is there'),
+  ALLOWED_ORIGINS: optional(text("the request's own host; without a key any loopback origin too: origins whose pages may connect and call, as a comma list, or `*`")),
+  TRUST_PROXY: text('which proxies are believed about the address of a client: `true` for all, or a comma list of addresses', { default: 'false' }),
+  MAX_CONNECTIONS: limit(0, 'sockets in all, then 503'),
+  MAX_CONNECTIONS_PER_USER: limit(20, 'sockets of one user, then 429'),
+  MESSAGE_RATE: limit(20, 'frames a second from one socket, in a burst twice that'),
+  MAX_MESSAGE_BYTES: limit(65_536, 'size of a frame from a client, then close 1009'),
+  MAX_BODY_BYTES: limit(65_536, 'size of a REST body, then 413'),
+  MAX_BUFFERED_BYTES: limit(1_048_576, 'bytes that may wait for one socket, then close 4001'),
+  MAX_ERRORS: limit(10, 'errors in a row from one socket, then close 1008'),
+  HEARTBEAT_INTERVAL_MS: limit(25_000, 'time between heartbeats; 0 sends none'),
+  HEARTBEAT_TIMEOUT_MS: limit(10_000, 'how much longer than that a socket may be silent, then close 4002'),
+  DRAIN_SECONDS: Type.Integer({ minimum: 0, maximum: 86_400, default: 10, description: 'how long a stop may take; 0 waits for nobody' })
+})
+
+export type Settings = Static<typeof SettingsSchema>

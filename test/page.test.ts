@@ -1,0 +1,181 @@
+import t from 'tap'
+import type { Page } from 'playwright-core'
+import { ALL_SCOPES, build, type Service } from './support/app.js'
+import { openBrowser } from './support/browser.js'
+import { connect } from './support/client.js'
+import { sign } from './support/token.js'
+import { hasTool } from './support/tools.js'
+
+const token = sign({ sub: 'ada', scope: ALL_SCOPES })
+
+/** The test page of a service, opened by its link with a token; collects what the console complains of. */
+async function openPage (t: Parameters<typeof openBrowser>[0], { http }: Service): Promise<{ page: Page, complaints: string[] }> {
+  const browser = await openBrowser(t)
+  await browser.grantPermissions(['clipboard-read', 'clipboard-write'])
+  const page = await browser.newPage()
+  const complaints: string[] = []
+  page.on('console', (message) => { if (['error', 'warning'].includes(message.type())) complaints.push(message.text()) })
+  page.on('pageerror', (error) => { complaints.push(error.message) })
+  await page.goto(`${http}/test#token=${token}`)
+  return { page, complaints }
+}
+
+const state = (page: Page, name: string) => page.waitForSelector(`#state[data-state=${name}]`)
+const text = async (page: Page, selector: string) => (await page.textContent(selector))?.trim() ?? ''
+/** The types of the entries that the log shows. */
+const shown = (page: Page) => page.locator('#log .entry:visible').evaluateAll((entries) => entries.map((entry) => entry.getAttribute('data-type')))
+
+t.test('the page does all that the service does', async (t) => {
+  if (!hasTool(t, 'chromium')) return
+  const service = await build(t, { TEST_PAGE: true, HEARTBEAT_INTERVAL_MS: 1000 })
+  const { page, complaints } = await openPage(t, service)
+
+  await t.test('the token of the link is taken over and leaves the address', async (t) => {
+    t.notMatch(page.url(), 'token')
+    t.equal(await page.inputValue('#token'), token)
+    t.equal(await page.inputValue('#user'), 'ada')
+  })
+
+  await t.test('connect, by Enter in the field of the user', async (t) => {
+    await page.press('#user', 'Enter')
+    await state(page, 'connected')
+
+    t.equal(await text(page, '#connected-user'), 'ada')
+    t.equal(await text(page, '#total-connections'), '1')
+    t.equal(service.app.connections.getUserConnectionsCount('ada'), 1)
+  })
+
+  await t.test('ping shows the round trip, stats the users, and heartbeats come', async (t) => {
+    await page.click('#ping')
+    await page.waitForFunction(() => /\d ms/.test(document.querySelector('#round-trip')?.textContent ?? ''))
+    await page.click('#stats')
+    await page.waitForSelector('#stats-users li')
+    await page.waitForFunction(() => /\d/.test(document.querySelector('#last-heartbeat')?.textContent ?? ''))
+
+    t.equal(await text(page, '#stats-users li'), 'ada')
+  })
+
+  await t.test('notify arrives on the page as text, and the outcome is shown', async (t) => {
+    await page.fill('#send-title', '<b>Hello</b>')
+    await page.fill('#send-content', 'from the page')
+    await page.click('#send')
+    await page.waitForSelector('#outcome[data-kind=success]')
+    await page.waitForSelector('#log .entry[data-type=notification]')
+
+    t.match(await text(page, '#log .entry[data-type=notification] .title'), '<b>Hello</b>')
+    t.match(await text(page, '#log .entry[data-type=notification] .content'), 'from the page')
+    t.match(await text(page, '#outcome'), '1')
+  })
+
+  await t.test('broadcast leaves out the excluded user', async (t) => {
+    const other = await connect(t, `${service.ws}/ben?token=${sign({ sub: 'ben' })}`)
+    await page.selectOption('#send-target', 'broadcast')
+    await page.fill('#send-exclude', 'ada')
+    await page.fill('#send-title', 'for the others')
+    await page.click('#send')
+
+    t.match((await other.nextOf('notification')).data, { title: 'for the others' })
+    t.equal(await page.locator('#log .entry[data-type=notification]').count(), 1)
+    other.socket.close()
+    await other.closed
+  })
+
+  await t.test('a refused notification says why', async (t) => {
+    await page.fill('#send-exclude', '')
+    await page.fill('#token', sign({ sub: 'ada' }))
+    await page.click('#send')
+    await page.waitForSelector('#outcome[data-kind=problem]')
+
+    t.match(await text(page, '#outcome'), /403[^]*scope/)
+    await page.fill('#token', token)
+  })
+
+  await t.test('the log is filtered, copied, paused and cleared', async (t) => {
+    await page.fill('#log-filter', 'pong')
+    await page.waitForFunction(() => document.querySelectorAll('#log .entry[data-type=connection_status]:not([hidden])').length === 0)
+    t.strictSame(new Set(await shown(page)), new Set(['pong']))
+
+    await page.click('#log-copy')
+    await page.waitForFunction(async () => (await navigator.clipboard.readText()).includes('pong'))
+    const copied = (await page.evaluate(() => navigator.clipboard.readText())).trim().split('\n')
+    t.ok(copied.every((line) => JSON.parse(line).type === 'pong'))
+
+    await page.fill('#log-filter', '')
+    await page.selectOption('#log-kind', 'notifications')
+    await page.waitForFunction(() => document.querySelectorAll('#log .entry[data-type=pong]:not([hidden])').length === 0)
+    t.strictSame(new Set(await shown(page)), new Set(['notification']))
+    await page.selectOption('#log-kind', 'no-heartbeats')
+
+    await page.click('#log-clear')
+    await page.waitForFunction(() => document.querySelectorAll('#log .entry').length === 0)
+    await page.click('#log-pause')
+    await page.click('#ping')
+    await page.waitForFunction(() => /\([1-9]/.test(document.querySelector('#log-pause')?.textContent ?? ''))
+    t.strictSame(await shown(page), [])
+    await page.click('#log-pause')
+    await page.waitForSelector('#log .entry[data-type=pong]')
+  })
+
+  await t.test('disconnect ends the connection', async (t) => {
+    await page.click('#disconnect')
+    await state(page, 'disconnected')
+
+    t.match(await text(page, '#state-detail'), '1000')
+    t.equal(service.app.connections.getTotalConnectionsCount(), 0)
+  })
+
+  t.strictSame(complaints.filter((line) => !/status of 403/.test(line)), [], 'nothing was refused by the page\'s own policy')
+})
+
+t.test('the page tells why a connection was refused', async (t) => {
+  if (!hasTool(t, 'chromium')) return
+  const service = await build(t, { TEST_PAGE: true })
+  const { page } = await openPage(t, service)
+
+  await page.fill('#user', 'ben')
+  await page.click('#connect')
+  await state(page, 'refused')
+  t.match(await text(page, '#state-detail'), /403.*wrong_user/)
+
+  await page.selectOption('#token-mode', 'none')
+  await page.click('#connect')
+  await page.waitForFunction(() => /401/.test(document.querySelector('#state-detail')?.textContent ?? ''))
+  t.match(await text(page, '#state-detail'), 'token_required')
+
+  await page.selectOption('#token-mode', 'query')
+  await page.fill('#user', 'ada')
+  await page.click('#connect')
+  await state(page, 'connected')
+})
+
+t.test('an anonymous connection', async (t) => {
+  if (!hasTool(t, 'chromium')) return
+  const service = await build(t, { JWT_SECRET: '' })
+  const { page } = await openPage(t, service)
+
+  await page.check('#anonymous')
+  await page.selectOption('#token-mode', 'none')
+  await page.click('#connect')
+  await state(page, 'connected')
+
+  t.match(await text(page, '#connected-user'), /anonymous/i)
+})
+
+t.test('nothing is wider than a phone, in either colour scheme', async (t) => {
+  if (!hasTool(t, 'chromium')) return
+  const service = await build(t, { TEST_PAGE: true })
+  const { page, complaints } = await openPage(t, service)
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    await page.setViewportSize({ width: 390, height: 844 })
+    t.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth))
+  }
+  const backgrounds = []
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    backgrounds.push(await page.evaluate(() => getComputedStyle(document.body).backgroundColor))
+  }
+  t.not(backgrounds[0], backgrounds[1])
+  t.strictSame(complaints, [])
+})

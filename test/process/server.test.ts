@@ -1,0 +1,184 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { SECRET } from '../support/app.js'
+import { connect } from '../support/client.js'
+import { prepareBuild, run, type Server, start, startServer } from '../support/process.js'
+import { sign } from '../support/token.js'
+import { hasTool } from '../support/tools.js'
+
+const program = 'dist/src/server.js'
+
+t.before(prepareBuild)
+t.setTimeout(60_000)
+
+t.test('with no settings the log is JSON, and has a link and a curl line that work', async (t) => {
+  if (!hasTool(t, 'curl')) return
+  const server = await startServer(t)
+  const client = await connect(t, `${server.ws}/my_user_id`)
+  t.match(await client.next(), { data: { user_id: 'my_user_id' } })
+
+  const link = await messageOf(server, /^test page: /)
+  t.match(link, /^test page: http:\/\/127\.0\.0\.1:\d+\/api\/v1\/ws\/test#token=[\w-]+\.[\w-]+\.[\w-]+$/)
+  t.equal((await fetch(link.replace('test page: ', ''))).status, 200)
+
+  const line = /curl .*/.exec(await messageOf(server, /curl /))?.[0] ?? ''
+  const pasted = await run(t, 'sh', ['-c', line])
+  t.equal(pasted.code, 0, pasted.stderr)
+  t.match(JSON.parse(pasted.stdout), { user_id: 'my_user_id', online: true, connections: 1 })
+  t.match(await client.nextOf('notification'), { notification_type: 'info', data: { title: 'Hello' } })
+
+  for (const entry of server.stdout.all) t.match(JSON.parse(entry), { level: Number, time: Number, msg: String })
+  t.equal(server.stderr.text, '')
+})
+
+t.test('without a key another HOST is refused, saying what to set', async (t) => {
+  const { code, stderr } = await run(t, process.execPath, [program], { PORT: '0', HOST: '0.0.0.0' })
+
+  t.equal(code, 1)
+  t.match(stderr, /HOST/)
+  t.match(stderr, /JWT_SECRET/)
+})
+
+t.test('all settings that cannot be used are listed at once', async (t) => {
+  const bad = { PORT: 'abc', MESSAGE_RATE: '-1', LOG_LEVEL: 'loud', BROKER_URL: 'foo:', ALLOWED_ORIGINS: 'nonsense' }
+
+  const { code, stdout, stderr } = await run(t, process.execPath, [program], bad)
+
+  t.equal(code, 1)
+  for (const name of Object.keys(bad)) t.match(stderr, name)
+  t.notMatch(stderr, /^\s+at /m, 'no stack')
+  t.equal(stdout, '')
+})
+
+t.test('an empty value counts as not set', async (t) => {
+  const names = [
+    'HOST', 'LOG_LEVEL', 'BROKER_URL', 'JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE', 'WS_AUTH', 'ALLOW_ANONYMOUS',
+    'TEST_PAGE', 'ALLOWED_ORIGINS', 'TRUST_PROXY', 'MAX_CONNECTIONS', 'MESSAGE_RATE', 'MAX_ERRORS', 'HEARTBEAT_INTERVAL_MS', 'DRAIN_SECONDS'
+  ]
+
+  const server = await startServer(t, Object.fromEntries(names.map((name) => [name, ''])))
+
+  t.match(await messageOf(server, /^test page: /), /#token=/)
+})
+
+t.test('a port that is in use is one clear line', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.teardown(() => other.close())
+  const port = String((other.address() as AddressInfo).port)
+
+  const { code, stderr } = await run(t, process.execPath, [program], { PORT: port })
+
+  t.equal(code, 1)
+  t.match(stderr, port)
+  t.equal(stderr.split('\n').length, 1, stderr)
+})
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  t.test(`${signal} closes every socket with 1001 and ends with 0`, async (t) => {
+    const server = await startServer(t)
+    const clients = await Promise.all(['ada', 'ada', 'ben', ''].map((user) => connect(t, user === '' ? server.ws : `${server.ws}/${user}`)))
+    const asked = Date.now()
+
+    server.kill(signal)
+
+    for (const client of clients) t.match(await client.closed, { code: 1001 })
+    t.strictSame(await server.exited, { code: 0, signal: null })
+    t.ok(Date.now() - asked < 2000, 'at once, not when the 10 seconds are over')
+  })
+}
+
+t.test('clients and requests that never end do not hold up a stop', async (t) => {
+  const server = await startServer(t, { JWT_SECRET: SECRET, DRAIN_SECONDS: '2' })
+  await openSilent(t, server)
+  await postHalf(t, server)
+  const asked = Date.now()
+
+  server.kill('SIGTERM')
+
+  t.strictSame(await server.exited, { code: 0, signal: null })
+  t.ok(Date.now() - asked < 2000)
+})
+
+t.test('with DRAIN_SECONDS=0 a stop waits for nobody, and ends with 0', async (t) => {
+  const server = await startServer(t, { JWT_SECRET: SECRET, DRAIN_SECONDS: '0' })
+  await openSilent(t, server)
+  const asked = Date.now()
+
+  server.kill('SIGTERM')
+
+  t.strictSame(await server.exited, { code: 0, signal: null })
+  t.ok(Date.now() - asked < 1000)
+})
+
+t.test('a second signal does not cut the stop short', async (t) => {
+  const server = await startServer(t, { JWT_SECRET: SECRET, DRAIN_SECONDS: '2' })
+  await openSilent(t, server)
+
+  server.kill('SIGINT')
+  await messageOf(server, /^stopping$/)
+  server.kill('SIGINT')
+
+  t.strictSame(await server.exited, { code: 0, signal: null })
+})
+
+t.test('in a terminal every log line is one readable line', async (t) => {
+  if (!hasTool(t, 'script') || !hasTool(t, 'curl')) return
+  const terminal = start(t, '/usr/bin/script', ['-qec', `echo pid=$$; exec ${process.execPath} ${program}`, '/dev/null'], { PORT: '0', TERM: 'xterm' })
+  const [, pid] = await terminal.stdout.match(/pid=(\d+)/)
+  t.teardown(() => { endIfThere(Number(pid)) })
+  const [, base] = await terminal.stdout.match(/(http:\/\/127\.0\.0\.1:\d+)\s/)
+  const [curl] = await terminal.stdout.match(/curl .*'/)
+  await fetch(`${base}/nowhere`)
+
+  const pasted = await run(t, 'sh', ['-c', curl])
+  process.kill(Number(pid), 'SIGTERM')
+
+  t.match(JSON.parse(pasted.stdout), { user_id: 'my_user_id', online: false })
+  t.strictSame(await terminal.exited, { code: 0, signal: null })
+  const lines = terminal.stdout.all.slice(1).map(withoutColours)
+  t.ok(lines.some((line) => line.includes('refused')))
+  for (const line of lines) t.match(line, /^\[\d\d:\d\d:\d\d\.\d{3}\] (TRACE|DEBUG|INFO|WARN|ERROR|FATAL): \S/)
+})
+
+/** The `msg` of the first log entry that matches. */
+async function messageOf ({ stdout }: Server, pattern: RegExp): Promise<string> {
+  for (let i = 0; ; i++) {
+    const { msg } = JSON.parse(await stdout.at(i))
+    if (pattern.test(msg)) return msg
+  }
+}
+
+/** A WebSocket client that shakes hands, and then neither reads nor answers anything. */
+async function openSilent (t: Test, server: Server): Promise<void> {
+  const socket = dial(t, server)
+  socket.write(`GET /api/v1/ws/silent?token=${sign({ sub: 'silent' })} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+  await messageOf(server, /^connected$/)
+}
+
+/** A request whose body never arrives whole. */
+async function postHalf (t: Test, server: Server): Promise<void> {
+  const socket = dial(t, server)
+  socket.write('POST /api/v1/ws/notify/ada HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: 100-continue\r\nContent-Type: application/json\r\n' +
+    `Authorization: Bearer ${sign({ sub: 'service', scope: 'notifications:publish' })}\r\nContent-Length: 1000\r\n\r\n{"notification_type":`)
+  await once(socket, 'data') // "100 Continue": the request is being handled.
+}
+
+function dial (t: Test, { port }: Server): Socket {
+  const socket = connectTcp(port, '127.0.0.1')
+  socket.on('error', () => {})
+  t.teardown(() => { socket.destroy() })
+  return socket
+}
+
+function endIfThere (pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {}
+}
+
+// eslint-disable-next-line no-control-regex
+const withoutColours = (line: string) => line.replace(/\u001b\[[\d;]*m/g, '')

@@ -1,0 +1,69 @@
+import { generateKeyPairSync } from 'node:crypto'
+import t from 'tap'
+import { ConfigError, readConfig } from '../../src/config.js'
+
+function problemsOf (source: Record<string, unknown>): string[] {
+  try {
+    readConfig(source)
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+}
+
+t.test('without any setting it is a developer\'s machine', async (t) => {
+  t.match(readConfig({}), {
+    HOST: '127.0.0.1', PORT: 8000, keyed: false, WS_AUTH: 'optional', ALLOW_ANONYMOUS: true, TEST_PAGE: true, MAX_CONNECTIONS_PER_USER: 20
+  })
+})
+
+t.test('with a key, everything open must be asked for', async (t) => {
+  t.match(readConfig({ JWT_SECRET: 'x', HOST: '0.0.0.0' }), { keyed: true, WS_AUTH: 'required', ALLOW_ANONYMOUS: false, TEST_PAGE: false })
+  t.match(readConfig({ JWT_SECRET: 'x', WS_AUTH: 'optional', ALLOW_ANONYMOUS: 'true', TEST_PAGE: 'true' }),
+    { WS_AUTH: 'optional', ALLOW_ANONYMOUS: true, TEST_PAGE: true })
+})
+
+t.test('an empty value counts as not set, an unknown name is ignored, 0 lifts a limit', async (t) => {
+  const config = readConfig({ PORT: '', JWT_SECRET: '', TEST_PAGE: '', PATH: '/bin', prefix: '/x', MAX_ERRORS: '0', HEARTBEAT_INTERVAL_MS: 0 })
+
+  t.match(config, { PORT: 8000, keyed: false, TEST_PAGE: true, MAX_ERRORS: Number.MAX_SAFE_INTEGER, HEARTBEAT_INTERVAL_MS: Number.MAX_SAFE_INTEGER })
+  t.notOk('prefix' in config)
+})
+
+t.test('every problem is named', async (t) => {
+  const problems = problemsOf({
+    PORT: 'abc',
+    HOST: '0.0.0.0',
+    LOG_LEVEL: 'loud',
+    MESSAGE_RATE: '-1',
+    TEST_PAGE: 'yes',
+    BROKER_URL: 'redis://secret@host',
+    ALLOWED_ORIGINS: 'https://ok.example.com, nonsense',
+    TRUST_PROXY: '1'
+  })
+
+  const names = problems.map((line) => line.split(' ')[0])
+  t.strictSame(names.sort(), ['ALLOWED_ORIGINS', 'BROKER_URL', 'HOST', 'LOG_LEVEL', 'MESSAGE_RATE', 'PORT', 'TEST_PAGE', 'TRUST_PROXY'])
+  t.notMatch(problems.join(), 'secret')
+  t.match(problems.join(), 'JWT_SECRET', 'the way out is said')
+})
+
+t.test('one key, of a kind that can be used', async (t) => {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  const privatePem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+
+  t.strictSame(problemsOf({ JWT_PUBLIC_KEY: pem }), [])
+  t.equal(readConfig({ JWT_PUBLIC_KEY: pem.replaceAll('\n', '\\n') }).JWT_PUBLIC_KEY, pem)
+  t.match(problemsOf({ JWT_PUBLIC_KEY: pem, JWT_SECRET: 'x' }), [/JWT_SECRET and JWT_PUBLIC_KEY/])
+  t.match(problemsOf({ JWT_PUBLIC_KEY: privatePem }), [/^JWT_PUBLIC_KEY/])
+  t.match(problemsOf({ JWT_PUBLIC_KEY: 'nonsense' }), [/^JWT_PUBLIC_KEY/])
+  t.match(problemsOf({ JWT_SECRET: pem }), [/JWT_PUBLIC_KEY/])
+  t.match(problemsOf({ JWT_JWKS_URL: 'https://a/jwks' }), [/^JWT_JWKS_URL/])
+})
+
+t.test('without a key only loopback will do', async (t) => {
+  for (const HOST of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) t.strictSame(problemsOf({ HOST }), [])
+  for (const HOST of ['0.0.0.0', '::', '10.0.0.1', 'example.com']) t.match(problemsOf({ HOST }), [/^HOST/])
+})

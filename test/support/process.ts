@@ -1,0 +1,85 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import type { Test } from 'tap'
+import { Lines } from './lines.js'
+
+export const root = join(import.meta.dirname, '../..')
+
+export type Environment = Record<string, string>
+
+export interface Exit {
+  code: number | null
+  signal: NodeJS.Signals | null
+}
+
+export interface Running {
+  pid: number
+  stdout: Lines
+  stderr: Lines
+  /** Resolves after the last line of both. */
+  exited: Promise<Exit>
+  kill: (signal: NodeJS.Signals) => void
+}
+
+/** Starts a program with nothing of this environment but the paths; ends it with the test. */
+export function start (t: Test, program: string, args: string[], env: Environment = {}, cwd = root): Running {
+  const child = spawn(program, args, { cwd, env: { ...paths(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  t.teardown(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  })
+  if (child.pid === undefined) throw new Error(`${program} cannot be started`)
+
+  return {
+    pid: child.pid,
+    stdout: linesOf(child.stdout),
+    stderr: linesOf(child.stderr),
+    exited: once(child, 'close').then(([code, signal]) => ({ code, signal })),
+    kill: (signal) => { child.kill(signal) }
+  }
+}
+
+/** Runs a program to its end. */
+export async function run (t: Test, program: string, args: string[], env: Environment = {}, cwd = root) {
+  const { stdout, stderr, exited } = start(t, program, args, env, cwd)
+  const { code } = await exited
+  return { code, stdout: stdout.text, stderr: stderr.text }
+}
+
+export interface Server extends Running {
+  port: number
+  http: string
+  ws: string
+}
+
+/** Starts the built service on a free port and waits until it listens. */
+export async function startServer (t: Test, env: Environment = {}, args = ['dist/src/server.js']): Promise<Server> {
+  const running = start(t, process.execPath, args, { PORT: '0', ...env })
+  const [, port] = await running.stdout.match(/Server listening at http:\/\/127\.0\.0\.1:(\d+)/).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${running.stderr.text}`)
+  })
+  return { ...running, port: Number(port), http: `http://127.0.0.1:${port}/api/v1/ws`, ws: `ws://127.0.0.1:${port}/api/v1/ws` }
+}
+
+/** Builds what `dist` lacks. */
+export function prepareBuild (): void {
+  const { status, stderr } = spawnSync(process.execPath, ['-e', "import('./scripts/prepare.js').then(({ prepare }) => prepare())"], {
+    cwd: root, env: paths(), encoding: 'utf8'
+  })
+  if (status !== 0) throw new Error(`the build failed: ${stderr}`)
+}
+
+const paths = (): Environment => Object.fromEntries(['PATH', 'HOME', 'NODE_EXTRA_CA_CERTS'].flatMap((name) => {
+  const value = process.env[name]
+  return value === undefined ? [] : [[name, value]]
+}))
+
+function linesOf (stream: Readable): Lines {
+  const lines = new Lines()
+  createInterface(stream).on('line', (line) => { lines.push(line) }).on('close', () => { lines.end() })
+  return lines
+}
