@@ -36,6 +36,7 @@ const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify
   fastify.decorate('connections', connections)
 
   const sweep = setInterval(() => { connections.sweep(Date.now()) }, Math.min(options.heartbeatIntervalMs / 10, MAX_SWEEP_MS))
+  sweep.unref()
   fastify.addHook('preClose', async () => {
     await connections.stop('shutting_down', drainMs)
     clearInterval(sweep)

@@ -37,7 +37,9 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
 
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer') // RFC 9110 §15.5.2
-  if (problem.status === 426) reply.headers({ upgrade: 'websocket', connection: 'upgrade' }) // RFC 9110 §15.5.22
+  if (problem.status === 426) { // RFC 9110 §15.5.22
+    reply.headers({ upgrade: 'websocket', connection: request.headers.connection === 'close' ? 'upgrade, close' : 'upgrade' })
+  }
   reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem)
 }
 

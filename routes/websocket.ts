@@ -64,6 +64,8 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     const connection = connections.open(identity, wsTransport(socket, raw.socket), Date.now())
     log.info({ connection_id: connection.id, user_id: connection.userId, ip }, 'connected')
 
+    // The connection manager ends it, with a code, and not a server that the application had before.
+    fastify.websocketServer.clients?.delete(socket)
     socket.removeAllListeners('error')
     socket.on('error', (error) => { log.info({ connection_id: connection.id, error: error.message }, 'broken') })
     socket.on('close', (code, reason) => { connections.closed(connection, code, reason.toString()) })

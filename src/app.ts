@@ -17,6 +17,9 @@ import { type Config, readConfig } from './config.js'
 import { serializers } from './log.js'
 import type { Settings } from './settings.js'
 
+// What the plugins add to the types of Fastify comes along with this module.
+export type {} from '../plugins/connections.js'
+export type {} from '../plugins/notifications.js'
 export { ConfigError } from './config.js'
 export { AppError } from './errors.js'
 export type { ConnectionManager } from './connections/connection-manager.js'

@@ -13,8 +13,11 @@ herald token --sub <user> [--scope "<scope> <scope>"] [--expires <time, such as 
 const commands: Record<string, (args: string[]) => Promise<unknown>> = {
   start: async () => await import('./server.js'),
   token: async (args) => { console.log(await signToken(args)) },
-  help: async () => { console.log(usage) }
+  help: async () => { console.log(usage) },
+  '--help': async () => { console.log(usage) }
 }
+
+const TIME = /^\d+ ?(s|m|h|d|w)$/
 
 async function signToken (args: string[]): Promise<string> {
   const { sub, scope, expires } = parseArgs({
@@ -24,6 +27,7 @@ async function signToken (args: string[]): Promise<string> {
   const secret = process.env.JWT_SECRET
   if (secret === undefined || secret === '') throw new Error('JWT_SECRET is not set: a token is signed with it')
   if (sub === undefined || sub === '') throw new Error('--sub is required: whose token it is')
+  if (expires !== undefined && !TIME.test(expires)) throw new Error('--expires must be a time with its unit, such as 30m, 1h or 7d')
 
   const app = createFastify()
   await app.register(jwt, { secret })

@@ -22,12 +22,10 @@ const config = readEnvironment()
 const { HOST, PORT, LOG_LEVEL, DRAIN_SECONDS } = config
 const app = createApp(config, loggerOptions(LOG_LEVEL, process.stdout.isTTY))
 
-closeWithGrace({
-  delay: DRAIN_SECONDS * 1000,
-  logger: app.log,
-  // Ctrl-C in a terminal reaches a process that npm started twice.
-  onSecondSignal: () => {}
-}, async ({ err, signal }) => {
+closeWithGrace({ delay: Math.max(DRAIN_SECONDS, 1) * 1000, logger: app.log }, async ({ err, signal }) => {
+  // Ctrl-C in a terminal reaches a process that npm started twice; the stop has its bound without a second signal.
+  for (const name of ['SIGINT', 'SIGTERM']) process.removeAllListeners(name).on(name, () => {})
+
   if (err !== undefined) app.log.fatal({ err }, 'failed')
   app.log.info({ signal }, 'stopping')
   // Requests that are still unfinished when the clients have had their time are cut off.

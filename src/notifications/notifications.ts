@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import type { Broker } from '../broker/broker.js'
 import { AppError } from '../errors.js'
 import { MAX_MESSAGE_DEPTH, MessageSchema, NotificationTypeSchema, UserIdSchema } from '../protocol/fields.js'
-import { deeperThan } from '../protocol/json.js'
+import { faultOf } from '../protocol/json.js'
 import type { BroadcastOutcome, NotifyOutcome } from '../protocol/rest.js'
 import { encodeNotificationTail } from '../protocol/server-frames.js'
 import { checker } from '../protocol/validator.js'
@@ -51,9 +51,9 @@ export class Notifications {
   }
 
   #encode ({ notificationType, data }: NotificationInput): string {
-    if (deeperThan(data, MAX_MESSAGE_DEPTH)) {
-      throw new AppError('invalid_request', `message is nested deeper than ${MAX_MESSAGE_DEPTH} levels`, 'message')
-    }
+    const fault = faultOf(data, MAX_MESSAGE_DEPTH)
+    if (fault !== undefined) throw new AppError('invalid_request', `message ${fault}`, 'message')
+
     try {
       return encodeNotificationTail({ notification_type: notificationType, data, timestamp: new Date(this.#now()).toISOString() })
     } catch (error) {

@@ -16,8 +16,15 @@ export function parseJson (text: string | Buffer): unknown {
   }
 }
 
-/** Whether a JSON value nests objects and arrays more than `levels` deep. */
-export function deeperThan (value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return levels === 0 || Object.values(value).some((child) => deeperThan(child, levels - 1))
+/** Why a value would not arrive as it is: it nests objects and arrays more than `levels` deep, or JSON has no such number (`1e999`). */
+export function faultOf (value: unknown, levels: number): string | undefined {
+  if (typeof value === 'number' && !Number.isFinite(value)) return 'has a number that is too large'
+  if (typeof value !== 'object' || value === null) return undefined
+  if (levels === 0) return 'is nested too deep'
+
+  for (const child of Object.values(value)) {
+    const fault = faultOf(child, levels - 1)
+    if (fault !== undefined) return fault
+  }
+  return undefined
 }

@@ -1,23 +1,20 @@
 import { EventEmitter, once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { build, type Service } from '../support/app.js'
 import { openBrowser, servePage } from '../support/browser.js'
+import { block } from '../support/guide.js'
 import { Lines } from '../support/lines.js'
-import { root, type Running, start } from '../support/process.js'
+import { type Running, start } from '../support/process.js'
 import { hasTool } from '../support/tools.js'
 
-const guide = readFileSync(join(root, 'docs/guide.ru.md'), 'utf8')
 const message = { title: 'Новое сообщение', content: 'У вас есть новое сообщение' }
 
 /** The code under a heading of the guide, as it stands there but for the address of the service. */
-function cut (heading: string, language: string, { port }: Service): string {
-  const section = guide.split(`### ${heading}\n`)[1] ?? ''
-  const [, code = ''] = section.split(/^```.*\n/m, 2)
-  if (!section.trimStart().startsWith(`\`\`\`${language}\n`)) throw new Error(`the guide has no ${language} code under "${heading}"`)
-  if (code.split('localhost:8000').length !== 2) throw new Error(`the code under "${heading}" has not one address to replace`)
-  return code.replace('localhost:8000', `127.0.0.1:${port}`)
+function cut (language: string, heading: string, { port }: Service): string {
+  const parts = block(language, heading).split('localhost:8000')
+  if (parts.length !== 2) throw new Error(`the code under "${heading}" has not one address to replace`)
+  return parts.join(`127.0.0.1:${port}`)
 }
 
 t.setTimeout(60_000)
@@ -38,7 +35,7 @@ t.test('the JavaScript client of the guide runs in Chromium', async (t) => {
     await page.exposeFunction(name, (...args: unknown[]) => { calls.emit(name, ...args) })
   }
 
-  await page.goto(await servePage(t, `<!doctype html><link rel="icon" href="data:,"><script>${cut('JavaScript Client', 'javascript', service)}</script>`))
+  await page.goto(await servePage(t, `<!doctype html><link rel="icon" href="data:,"><script>${cut('javascript', 'JavaScript Client', service)}</script>`))
   await page.evaluate("ws.addEventListener('close', ({ code, wasClean }) => { socketClosed({ code, wasClean }) })")
 
   await log.match(/^Connected to WebSocket$/)
@@ -67,7 +64,7 @@ t.test('the JavaScript client of the guide runs in Chromium', async (t) => {
 t.test('the Python client of the guide runs', async (t) => {
   if (!hasTool(t, 'websockets')) return
   const service = await buildUnconfigured(t)
-  const client = runPython(t, cut('Python Client', 'python', service))
+  const client = runPython(t, cut('python', 'Python Client', service))
 
   await client.stdout.match(/^Received: \{'type': 'connection_status', 'data': \{'status': 'connected', 'user_id': 'python_user'/)
   await client.stdout.match(/^Received: \{'type': 'pong', 'timestamp': '[-\dT:.]+Z'\}$/)
@@ -83,7 +80,7 @@ t.test('the Python client of the guide runs', async (t) => {
 t.test('the Python client of the guide sees stats when it asks for them', async (t) => {
   if (!hasTool(t, 'websockets')) return
   const service = await buildUnconfigured(t)
-  const code = cut('Python Client', 'python', service)
+  const code = cut('python', 'Python Client', service)
   const ping = 'await websocket.send(json.dumps({"type": "ping"}))\n'
   const asking = code.replace(ping, `${ping}        ${ping.replace('ping', 'get_stats')}`)
   t.not(asking, code)

@@ -2,9 +2,10 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { SECRET } from '../support/app.js'
-import { connect } from '../support/client.js'
+import { ALL_SCOPES, SECRET } from '../support/app.js'
+import { connect, refusal } from '../support/client.js'
 import { prepareBuild, run, type Server, start, startServer } from '../support/process.js'
+import { connectRaw } from '../support/raw-client.js'
 import { sign } from '../support/token.js'
 import { hasTool } from '../support/tools.js'
 
@@ -129,7 +130,7 @@ t.test('in a terminal every log line is one readable line', async (t) => {
   const terminal = start(t, '/usr/bin/script', ['-qec', `echo pid=$$; exec ${process.execPath} ${program}`, '/dev/null'], { PORT: '0', TERM: 'xterm' })
   const [, pid] = await terminal.stdout.match(/pid=(\d+)/)
   t.teardown(() => { endIfThere(Number(pid)) })
-  const [, base] = await terminal.stdout.match(/(http:\/\/127\.0\.0\.1:\d+)\s/)
+  const [, base] = await terminal.stdout.match(/listening at (http:\/\/127\.0\.0\.1:\d+)/)
   const [curl] = await terminal.stdout.match(/curl .*'/)
   await fetch(`${base}/nowhere`)
 
@@ -143,6 +144,58 @@ t.test('in a terminal every log line is one readable line', async (t) => {
   for (const line of lines) t.match(line, /^\[\d\d:\d\d:\d\d\.\d{3}\] (TRACE|DEBUG|INFO|WARN|ERROR|FATAL): \S/)
 })
 
+t.test('a token never appears in a log line, however it came and whatever became of the request', async (t) => {
+  const server = await startServer(t, { JWT_SECRET: SECRET, LOG_LEVEL: 'trace', TEST_PAGE: 'true' })
+  const right = sign({ sub: 'ada', scope: ALL_SCOPES })
+  const tokens = [right, sign({ sub: 'ben' }), sign({ sub: 'ada', exp: 1 }), sign({ sub: 'ada' }, 'another secret'), 'not.a-jwt.at-all-but-secret']
+
+  for (const token of tokens) {
+    const ways = [
+      { headers: { authorization: `Bearer ${token}` } },
+      { protocols: ['herald.v1', `bearer.${token}`] },
+      { query: `?token=${token}` }
+    ]
+    for (const { query = '', ...options } of ways) {
+      if (token === right) (await connect(t, `${server.ws}/ada${query}`, options)).send({ type: 'ping', id: token })
+      else await refusal(`${server.ws}/ada${query}`, options)
+    }
+    for (const request of ['GET /ada', 'GET /stats', 'GET /test', 'POST /notify/ada', 'POST /broadcast', 'PUT /stats']) {
+      const [method = '', path = ''] = request.split(' ')
+      for (const query of ['', `?token=${token}`]) {
+        const headers = { 'content-type': 'application/json', ...(query === '' && { authorization: `Bearer ${token}` }) }
+        const body = method === 'GET' ? null : '{"notification_type":"info","message":{}}'
+        await fetch(`${server.http}${path}${query}`, { method, headers, body })
+      }
+    }
+    for (const target of [
+      `/nowhere?token=${token}`, `/?token=${token}`, `//?token=${token}`, `http://127.0.0.1/api/v1/ws/ada?token=${token}`,
+      `/api/v1/ws/%ff?token=${token}`, `/api/v1/ws/%zz?token=${token}`, `/api/v1/ws/ada?token=${token}%ff`, `/api/v1/ws/${'x'.repeat(3000)}?token=${token}`
+    ]) {
+      await exchange(t, server, `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`)
+      await exchange(t, server, `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+        'Sec-WebSocket-Key: bad\r\n\r\n')
+    }
+    await exchange(t, server, `GET /api/v1/ws/ada?token=${token} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${token}\r\na bad line\r\n\r\n`)
+    await exchange(t, server, `${token}\r\n\r\n`)
+    await exchange(t, server, `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${token}${'x'.repeat(70_000)}\r\n\r\n`)
+  }
+  server.kill('SIGTERM')
+  t.strictSame(await server.exited, { code: 0, signal: null })
+
+  const output = `${server.stdout.text}\n${server.stderr.text}`
+  t.match(output, /"msg":"connected"/)
+  t.match(output, /"msg":"refused"/)
+  for (const token of tokens) t.notOk(output.includes(token.slice(token.lastIndexOf('.'))), 'not even its signature')
+})
+
+/** Sends something raw and waits for an answer. */
+async function exchange (t: Test, server: Server, request: string): Promise<void> {
+  const socket = dial(t, server)
+  socket.write(request)
+  await once(socket, 'data')
+  socket.destroy()
+}
+
 /** The `msg` of the first log entry that matches. */
 async function messageOf ({ stdout }: Server, pattern: RegExp): Promise<string> {
   for (let i = 0; ; i++) {
@@ -151,12 +204,10 @@ async function messageOf ({ stdout }: Server, pattern: RegExp): Promise<string> 
   }
 }
 
-/** A WebSocket client that shakes hands, and then neither reads nor answers anything. */
+/** A WebSocket client that neither reads nor answers anything. */
 async function openSilent (t: Test, server: Server): Promise<void> {
-  const socket = dial(t, server)
-  socket.write(`GET /api/v1/ws/silent?token=${sign({ sub: 'silent' })} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
-  await messageOf(server, /^connected$/)
+  const socket = await connectRaw(t, `${server.ws}/silent?token=${sign({ sub: 'silent' })}`)
+  socket.pause()
 }
 
 /** A request whose body never arrives whole. */

@@ -69,6 +69,7 @@ t.test('a body that is wrong sends nothing and names the field', async (t) => {
     [{ ...body, message: [] }, 400, 'invalid_request', 'message'],
     [{ ...body, message: null }, 400, 'invalid_request', 'message'],
     [{ ...body, message: deep(101) }, 400, 'invalid_request', 'message'],
+    ['{"notification_type":"info","message":{"list":[1e999]}}', 400, 'invalid_request', 'message'],
     [{ ...body, surplus: 1 }, 400, 'invalid_request', 'surplus'],
     [{ ...body, exclude_user: 'a\nb' }, 400, 'invalid_request', 'exclude_user'],
     ['[]', 400, 'invalid_request', undefined],

@@ -15,6 +15,9 @@ export interface Exit {
   signal: NodeJS.Signals | null
 }
 
+/** tap makes every process it starts collect coverage, which the compiler and npm do not bear. */
+const withoutCoverage = ['env', '-u', 'NODE_OPTIONS']
+
 export interface Running {
   pid: number
   stdout: Lines
@@ -26,10 +29,14 @@ export interface Running {
 
 /** Starts a program with nothing of this environment but the paths; ends it with the test. */
 export function start (t: Test, program: string, args: string[], env: Environment = {}, cwd = root): Running {
-  const child = spawn(program, args, { cwd, env: { ...paths(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [command, ...rest] = program === process.execPath ? [program, ...args] : [...withoutCoverage, program, ...args]
+  const child = spawn(command ?? '', rest, { cwd, env: { ...paths(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const kill = () => { child.kill('SIGKILL') }
+  process.once('exit', kill) // A test that timed out is not torn down.
   t.teardown(async () => {
+    process.off('exit', kill)
     if (child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGKILL')
+    kill()
     await once(child, 'exit')
   })
   if (child.pid === undefined) throw new Error(`${program} cannot be started`)
@@ -67,9 +74,9 @@ export async function startServer (t: Test, env: Environment = {}, args = ['dist
 
 /** Builds what `dist` lacks. */
 export function prepareBuild (): void {
-  const { status, stderr } = spawnSync(process.execPath, ['-e', "import('./scripts/prepare.js').then(({ prepare }) => prepare())"], {
-    cwd: root, env: paths(), encoding: 'utf8'
-  })
+  const script = "import('./scripts/prepare.js').then(({ prepare }) => prepare())"
+  const [command = '', ...args] = [...withoutCoverage, process.execPath, '-e', script]
+  const { status, stderr } = spawnSync(command, args, { cwd: root, env: paths(), encoding: 'utf8' })
   if (status !== 0) throw new Error(`the build failed: ${stderr}`)
 }
 

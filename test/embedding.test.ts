@@ -1,0 +1,129 @@
+import cors from '@fastify/cors'
+import jwt from '@fastify/jwt'
+import fastifyStatic from '@fastify/static'
+import websocket from '@fastify/websocket'
+import { type FastifyInstance, fastify } from 'fastify'
+import t, { type Test } from 'tap'
+import herald from '../src/app.js'
+import { addressOf, ALL_SCOPES, SECRET } from './support/app.js'
+import { connect, refusal } from './support/client.js'
+import { sign } from './support/token.js'
+
+t.setTimeout(30_000)
+
+const OWN_SECRET = 'the secret of the application, not of herald'
+
+/** Somebody's application, which has everything already that herald brings. */
+async function buildHost (t: Test): Promise<FastifyInstance> {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(websocket)
+  await app.register(jwt, { secret: OWN_SECRET })
+  await app.register(cors, { origin: 'https://own.example' })
+  await app.register(fastifyStatic, { root: import.meta.dirname, prefix: '/files/' })
+  app.setNotFoundHandler((_request, reply) => { reply.code(404).send('own 404') })
+  app.setErrorHandler((_error, _request, reply) => { reply.code(500).send('own error') })
+  app.get('/own', async () => ({ own: true }))
+  app.get('/fails', async () => { throw new Error('of the application') })
+  app.get('/own-socket', { websocket: true }, (socket) => { socket.send('{"type":"own","data":{}}') })
+  app.post('/own-form', { schema: { body: { type: 'object', properties: { n: { type: 'integer' } } } } }, async ({ body }) => body)
+  return app
+}
+
+async function listen (app: FastifyInstance, prefix = '') {
+  const address = `${await app.listen({ host: '127.0.0.1', port: 0 })}`
+  return { address, http: `${address}${prefix}/api/v1/ws`, ws: `${address.replace('http', 'ws')}${prefix}/api/v1/ws` }
+}
+
+t.test('an application that has the same plugins already can register herald', async (t) => {
+  const app = await buildHost(t)
+  await app.register(herald, { JWT_SECRET: SECRET, TEST_PAGE: true })
+  const service = await listen(app)
+
+  const client = await connect(t, addressOf(service, 'ada'))
+  await client.next()
+  await app.notifications.sendToUser('ada', { notificationType: 'info', data: { title: 'Hello' } })
+
+  t.match(await client.next(), { type: 'notification', data: { title: 'Hello' } })
+  t.equal(app.connections.getUserConnectionsCount('ada'), 1)
+  t.equal((await refusal(`${service.ws}/ada?token=${sign({ sub: 'ada' }, OWN_SECRET)}`)).status, 401, 'the key is herald\'s own')
+  t.equal((await fetch(`${service.http}/test`)).status, 200)
+})
+
+t.test('what is the application\'s own stays so beside herald', async (t) => {
+  const app = await buildHost(t)
+  await app.register(herald, { JWT_SECRET: SECRET })
+  const { address, http } = await listen(app)
+  const text = async (path: string) => await (await fetch(`${address}${path}`)).text()
+
+  t.equal(await text('/own'), '{"own":true}')
+  t.equal(await text('/nowhere'), 'own 404')
+  t.equal(await text('/fails'), 'own error')
+  t.match(await text('/files/embedding.test.ts'), /import herald/)
+  t.match(await (await connect(t, `${address.replace('http', 'ws')}/own-socket`)).next(), { type: 'own' })
+  t.match(app.jwt.verify(app.jwt.sign({ sub: 'of the application' })), { sub: 'of the application' })
+  const preflight = await fetch(`${address}/own`, { headers: { origin: 'https://own.example' } })
+  t.equal(preflight.headers.get('access-control-allow-origin'), 'https://own.example')
+  const form = await fetch(`${address}/own-form`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"n":"7","m":1}' })
+  t.strictSame(await form.json(), { n: 7, m: 1 }, 'its bodies are coerced as Fastify does')
+
+  t.match(await (await fetch(`${http}/stats`)).json(), { code: 'token_required', status: 401 }, 'while the problems of herald are its own')
+})
+
+t.test('an application that has none of the plugins can register herald, and its own routes after it', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(herald, { JWT_SECRET: SECRET })
+  app.get('/own-socket', { websocket: true }, (socket) => { socket.send('{"type":"own","data":{}}') })
+  app.get('/fails', async () => { throw new Error('of the application') })
+  const service = await listen(app)
+
+  t.match(await (await connect(t, addressOf(service, 'ada'))).next(), { type: 'connection_status' })
+  t.match(await (await connect(t, `${service.address.replace('http', 'ws')}/own-socket`)).next(), { type: 'own' })
+  t.match(await (await fetch(`${service.address}/fails`)).json(), { statusCode: 500, message: 'of the application' })
+  t.match(await (await fetch(`${service.address}/nowhere`)).json(), { statusCode: 404, error: 'Not Found' })
+})
+
+t.test('a stop of the application closes the sockets of herald with 1001', async (t) => {
+  const app = await buildHost(t)
+  await app.register(herald, { JWT_SECRET: SECRET })
+  const client = await connect(t, addressOf(await listen(app), 'ada'))
+
+  await app.close()
+
+  t.match(await client.closed, { code: 1001 })
+})
+
+t.test('two of them under two prefixes of one application share nothing', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(websocket)
+  const parts: FastifyInstance[] = []
+  const secrets = ['the secret of the one, 32 bytes or more', 'the secret of the two, 32 bytes or more']
+  for (const [index, secret] of secrets.entries()) {
+    await app.register(async (part) => {
+      await part.register(herald, { JWT_SECRET: secret })
+      parts.push(part)
+    }, { prefix: `/part-${index}` })
+  }
+  const { address } = await listen(app)
+  const bases = secrets.map((_secret, index) => `${address}/part-${index}/api/v1/ws`)
+  const socketOf = (index: number, key: number) => `${bases[index]?.replace('http', 'ws')}/ada?token=${sign({ sub: 'ada' }, secrets[key])}`
+  const statsOf = async (index: number, key: number) => await fetch(`${bases[index]}/stats`, {
+    headers: { authorization: `Bearer ${sign({ sub: 'service', scope: ALL_SCOPES }, secrets[key])}` }
+  })
+
+  const clients = await Promise.all([connect(t, socketOf(0, 0)), connect(t, socketOf(1, 1)), connect(t, socketOf(1, 1))])
+  for (const client of clients) await client.next()
+  await parts[0]?.notifications.broadcast({ notificationType: 'of the first', data: {} })
+  await parts[1]?.notifications.sendToUser('ada', { notificationType: 'of the second', data: {} })
+
+  t.strictSame(await Promise.all(clients.map(async (client) => (await client.next()).notification_type)), ['of the first', 'of the second', 'of the second'])
+  t.strictSame(parts.map(({ connections }) => connections.getUserConnectionsCount('ada')), [1, 2])
+  t.match(await (await statsOf(0, 0)).json(), { total_connections: 1 })
+  t.match(await (await statsOf(1, 1)).json(), { total_connections: 2 })
+  for (const [index, key] of [[0, 1], [1, 0]] as const) {
+    t.equal((await statsOf(index, key)).status, 401)
+    t.equal((await refusal(socketOf(index, key))).status, 401)
+  }
+})
