@@ -30,8 +30,14 @@ export interface AccessOptions extends Omit<SocketPolicy, 'namesForAll'> {
   audience: string | undefined
 }
 
+/** RFC 7518 §3.2. */
+const MIN_SECRET_BYTES = 32
+
 const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options) => {
   const { secret, publicKey, issuer, audience, tokenRequired, allowAnonymous } = options
+  if (secret !== undefined && Buffer.byteLength(secret) < MIN_SECRET_BYTES) {
+    fastify.log.warn(`JWT_SECRET is shorter than ${MIN_SECRET_BYTES} bytes: it can be guessed`)
+  }
   const keyed = secret !== undefined || publicKey !== undefined
   const tokens = await registerJwt({
     secret: publicKey === undefined ? secret ?? randomBytes(32).toString('hex') : { public: publicKey },

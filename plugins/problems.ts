@@ -9,8 +9,7 @@ import { validationError } from '../src/protocol/validator.js'
 const codes: Record<string, ErrorCode> = {
   FST_ERR_BAD_URL: 'invalid_url',
   FST_ERR_CTP_BODY_TOO_LARGE: 'too_large',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_MAX_PARAM_LENGTH: 'uri_too_long'
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type'
 }
 
 /** The errors of the HTTP parser that have a code of ours. */
@@ -22,9 +21,6 @@ const clientErrorCodes: Record<string, ErrorCode> = {
 /** Every error of REST, and every refusal of an upgrade, is an RFC 9457 problem. */
 const problemsPlugin: FastifyPluginAsync = async (fastify) => {
   fastify.setErrorHandler(sendProblem)
-  fastify.setNotFoundHandler((request, reply) => {
-    sendProblem(new AppError('not_found', `there is no ${request.method} ${request.url.split('?')[0]}`), request, reply)
-  })
 }
 
 export function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
@@ -37,7 +33,8 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
 
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer') // RFC 9110 §15.5.2
-  if (problem.status === 426) { // RFC 9110 §15.5.22
+  if (problem.status === 426) { // RFC 9110 §15.5.22, RFC 6455 §4.2.2
+    reply.header('sec-websocket-version', '13')
     reply.headers({ upgrade: 'websocket', connection: request.headers.connection === 'close' ? 'upgrade, close' : 'upgrade' })
   }
   reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem)

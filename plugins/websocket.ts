@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import websocket from '@fastify/websocket'
 import type { FastifyPluginAsync } from 'fastify'
@@ -9,8 +10,8 @@ export interface WebsocketOptions {
   maxMessageBytes: number
 }
 
-/** How long an ended connection may take to shake hands. */
-const CLOSE_TIMEOUT_MS = 5000
+/** How long a connection may take to be opened, and one that has ended to be closed. */
+const HANDSHAKE_TIMEOUT_MS = 5000
 
 /**
  * Upgrades, and the route constraint `upgrade: 'none'` for a resource that shares its path with a socket.
@@ -30,13 +31,17 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
   if (fastify.hasDecorator('websocketServer')) return
 
   const upgrades = new EventEmitter()
-  const timeouts = { closeTimeout: CLOSE_TIMEOUT_MS } // Newer than the types of `ws`.
+  const timeouts = { closeTimeout: HANDSHAKE_TIMEOUT_MS } // Newer than the types of `ws`.
   await fastify.register(websocket, {
-    options: { server: upgrades as Server, maxPayload: maxMessageBytes, clientTracking: false, perMessageDeflate: false, ...timeouts },
-    // The connection manager closes what it holds, with a code, and waits.
-    preClose: (done) => { done() }
+    options: { server: upgrades as Server, maxPayload: maxMessageBytes, perMessageDeflate: false, ...timeouts },
+    // The sockets of an application that this is part of; the connection manager closes its own.
+    preClose (done) {
+      for (const client of fastify.websocketServer.clients) client.close()
+      done()
+    }
   })
   fastify.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (socket instanceof Socket) socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => { socket.destroy() })
     if (isUpgrade(request)) upgrades.emit('upgrade', request, socket, head)
     else serveWithoutUpgrade(fastify.server, request, socket, head)
   })

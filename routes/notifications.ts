@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import fp from 'fastify-plugin'
+import { AppError } from '../src/errors.js'
 import { BroadcastBodySchema, BroadcastOutcomeSchema, NotifyBodySchema, NotifyOutcomeSchema, UserParamsSchema } from '../src/protocol/rest.js'
 
 export interface NotificationsRoutesOptions {
@@ -10,7 +11,7 @@ const notificationsRoutes: FastifyPluginAsyncTypebox<NotificationsRoutesOptions>
   const { notifications } = fastify
   // Users of these names have sockets here; a request that is no upgrade is for REST, which has nothing to get.
   for (const url of ['/notify', '/broadcast']) {
-    fastify.get(url, { constraints: { upgrade: 'none' } }, (_request, reply) => { reply.callNotFound() })
+    fastify.get(url, { constraints: { upgrade: 'none' } }, () => { throw new AppError('not_found') })
   }
 
   const common = { bodyLimit: maxBodyBytes, onRequest: fastify.access.requireScope('notifications:publish') }

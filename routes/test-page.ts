@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import fp from 'fastify-plugin'
+import { AppError } from '../src/errors.js'
 
 const root = dirname(fileURLToPath(import.meta.resolve('#public/index.html')))
 
@@ -22,7 +23,7 @@ export interface TestPageOptions {
 const testPageRoutes: FastifyPluginAsyncTypebox<TestPageOptions> = async (fastify, { enabled }) => {
   const address = { url: '/test', method: 'GET', constraints: { upgrade: 'none' } } as const
   if (!enabled) {
-    fastify.route({ ...address, handler: (_request, reply) => { reply.callNotFound() } })
+    fastify.route({ ...address, handler: () => { throw new AppError('not_found') } })
     return
   }
 
@@ -30,6 +31,7 @@ const testPageRoutes: FastifyPluginAsyncTypebox<TestPageOptions> = async (fastif
     root,
     prefix: '/test/',
     wildcard: false,
+    constraints: { upgrade: 'none' },
     index: false,
     cacheControl: false,
     decorateReply: !fastify.hasReplyDecorator('sendFile'),

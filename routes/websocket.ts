@@ -20,12 +20,22 @@ export interface WebsocketRoutesOptions {
   maxMessageBytes: number
 }
 
+/** The codes that `ws` closes with by itself. */
+const protocolErrors: Record<string, number> = {
+  WS_ERR_INVALID_UTF8: 1007,
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
+  ...Object.fromEntries([
+    'WS_ERR_EXPECTED_FIN', 'WS_ERR_EXPECTED_MASK', 'WS_ERR_INVALID_CLOSE_CODE', 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH', 'WS_ERR_INVALID_OPCODE',
+    'WS_ERR_UNEXPECTED_RSV_1', 'WS_ERR_UNEXPECTED_RSV_2_3'
+  ].map((code) => [code, 1002]))
+}
+
 /** The sockets. Everything that can refuse one has run before its upgrade, so a refusal is an HTTP status. */
 const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async (fastify, { maxMessageBytes }) => {
   const { access, broker, connections } = fastify
   fastify.decorateRequest('identity', null)
 
-  const socket = { preHandler: [fastify.checkOrigin, authenticate, admit], handler: sayUpgrade, wsHandler: open }
+  const socket = { preHandler: [checkHandshake, fastify.checkOrigin, authenticate, admit], handler: sayUpgrade, wsHandler: open }
   fastify.route({ method: 'GET', url: '/', ...socket })
   fastify.route({
     method: 'GET',
@@ -33,6 +43,12 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     schema: { params: UserParamsSchema },
     ...socket
   })
+
+  async function checkHandshake ({ ws, headers }: FastifyRequest): Promise<void> {
+    if (!ws) return
+    if (headers['sec-websocket-version'] !== '13') throw new AppError('upgrade_required', 'Sec-WebSocket-Version must be 13')
+    if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) throw new AppError('invalid_request', 'Sec-WebSocket-Key must be 16 bytes in base64')
+  }
 
   async function authenticate (request: FastifyRequest): Promise<void> {
     const { user_id: userId = null } = request.params as { user_id?: string }
@@ -67,7 +83,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     // The connection manager ends it, with a code, and not a server that the application had before.
     fastify.websocketServer.clients?.delete(socket)
     socket.removeAllListeners('error')
-    socket.on('error', (error) => { log.info({ connection_id: connection.id, error: error.message }, 'broken') })
+    socket.on('error', (error: NodeJS.ErrnoException) => { connection.closed(protocolErrors[error.code ?? ''] ?? 1006, error.message) })
     socket.on('close', (code, reason) => { connections.closed(connection, code, reason.toString()) })
     socket.on('message', (data: Buffer, isBinary) => {
       try {

@@ -29,7 +29,7 @@ const tables: Record<string, () => string> = {
 
 function frameTable (frames: Record<string, TSchema>): string {
   return table(['`type`', 'when', 'example'], Object.entries(frames)
-    .map(([type, { description = '', examples }]) => [code(type), description, code(JSON.stringify(examples[0]))]))
+    .map(([type, { description = '', examples }]) => [code(type), description, examples.map((example: unknown) => code(JSON.stringify(example))).join(' ')]))
 }
 
 /** A text with its tables made anew. */

@@ -1,12 +1,13 @@
 // Makes a clone ready to run: installs what it lacks, builds what has changed. Needs nothing but Node itself.
 import { spawnSync } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeSync } from 'node:fs'
+import { existsSync, linkSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const root = join(import.meta.dirname, '..')
 const lockFile = join(root, '.prepare.lock')
 const buildInfo = 'dist/.tsbuildinfo'
+const server = 'dist/src/server.js'
 
 /** Installs the packages of the lock file and builds `dist`, each only when it is missing or older than what it is made from. */
 export async function prepare () {
@@ -16,6 +17,7 @@ export async function prepare () {
   await withLock(() => {
     if (!isInstalled()) run('npm', ['ci', '--include=dev'])
     if (isBuilt()) return
+    if (!existsSync(join(root, server))) rmSync(join(root, buildInfo), { force: true })
     run('npm', ['run', '--silent', 'build'])
     utimesSync(join(root, buildInfo), new Date(), new Date()) // A build that had nothing to write leaves it as it was.
   })
@@ -37,7 +39,7 @@ function checkNode () {
 
 const isInstalled = () => newest('node_modules/.package-lock.json') >= newest('package-lock.json')
 
-const isBuilt = () => newest(buildInfo) >= Math.max(...['src', 'plugins', 'routes', 'package.json', 'tsconfig.json', 'tsconfig.build.json'].map(newest))
+const isBuilt = () => existsSync(join(root, server)) && newest(buildInfo) >= Math.max(...['src', 'plugins', 'routes', 'package.json', 'tsconfig.json', 'tsconfig.build.json'].map(newest))
 
 /** When a file, or the newest file of a folder, was last changed; 0 if there is none. */
 function newest (path) {
@@ -49,30 +51,37 @@ function newest (path) {
 
 /** Two commands in one clone do not install at the same time: the second waits for the first. */
 async function withLock (work) {
-  while (!takeLock()) await sleep(200)
-  try {
-    work()
-  } finally {
-    rmSync(lockFile, { force: true })
+  const release = () => { rmSync(lockFile, { force: true }) }
+  for (let waits = 0; !takeLock(); waits++) {
+    if (waits === 0) console.error(`waiting for another command that prepares this clone (${lockFile})`)
+    await sleep(200)
   }
+  process.once('exit', release)
+  work()
+  process.off('exit', release)
+  release()
 }
 
+/** The lock holds the id of its process from the first moment on; that of a process which is gone does not count. */
 function takeLock () {
+  const mine = `${lockFile}.${process.pid}`
+  writeFileSync(mine, String(process.pid))
   try {
-    const file = openSync(lockFile, 'wx')
-    writeSync(file, String(process.pid))
-    closeSync(file)
-    process.once('exit', () => { rmSync(lockFile, { force: true }) })
+    linkSync(mine, lockFile)
     return true
   } catch (error) {
     if (error.code !== 'EEXIST') throw error
-    if (!isAlive(Number(readFileSync(lockFile, 'utf8')))) rmSync(lockFile, { force: true })
+    const owner = readLock()
+    if (owner !== undefined && !isAlive(Number(owner))) rmSync(lockFile, { force: true })
     return false
+  } finally {
+    rmSync(mine, { force: true })
   }
 }
 
+const readLock = () => existsSync(lockFile) ? readFileSync(lockFile, 'utf8') : undefined
+
 function isAlive (pid) {
-  if (pid === 0) return true // Not written yet.
   try {
     process.kill(pid, 0)
     return true

@@ -6,27 +6,31 @@ import connections from '../plugins/connections.js'
 import developer from '../plugins/developer.js'
 import notifications from '../plugins/notifications.js'
 import origins from '../plugins/origins.js'
-import problems, { answerClientError, sendRouterProblem } from '../plugins/problems.js'
+import problems, { answerClientError, sendProblem, sendRouterProblem } from '../plugins/problems.js'
 import validation from '../plugins/validation.js'
 import websocket from '../plugins/websocket.js'
 import notificationsRoutes from '../routes/notifications.js'
 import statsRoutes from '../routes/stats.js'
 import testPageRoutes from '../routes/test-page.js'
+import unknownRoutes from '../routes/unknown.js'
 import websocketRoutes from '../routes/websocket.js'
-import { type Config, readConfig } from './config.js'
+import { type Config, ConfigError, readConfig } from './config.js'
+import { AppError, notFound } from './errors.js'
 import { serializers } from './log.js'
-import type { Settings } from './settings.js'
+import { type Settings, SettingsSchema } from './settings.js'
 
 // What the plugins add to the types of Fastify comes along with this module.
 export type {} from '../plugins/connections.js'
 export type {} from '../plugins/notifications.js'
-export { ConfigError } from './config.js'
-export { AppError } from './errors.js'
+export { AppError, ConfigError }
 export type { ConnectionManager } from './connections/connection-manager.js'
 export type { BroadcastInput, NotificationInput, Notifications } from './notifications/notifications.js'
 
 /** The settings, by the names they have in the environment; all have a default. `HOST`, `PORT` and `LOG_LEVEL` are the application's own affair. */
-export type HeraldOptions = Partial<Settings>
+export type HeraldOptions = { [Name in keyof Settings]?: Settings[Name] | undefined } & {
+  /** Stands before the addresses of the service. */
+  prefix?: string
+}
 
 /** Addresses begin with this, below the prefix of the application that the plugin is part of. */
 const PREFIX = '/api/v1/ws'
@@ -38,11 +42,13 @@ const CLIENT_SHARE = 0.8
  * Adds the service to a Fastify application: its addresses, and the decorators `notifications` and `connections`.
  * Registration fails with a `ConfigError` when the options cannot be used.
  */
-const herald: FastifyPluginAsync<HeraldOptions> = async (fastify, options) => {
-  await compose(fastify, readConfig({ ...options, HOST: undefined }))
+const herald: FastifyPluginAsync<HeraldOptions> = async (fastify, { prefix, ...options }) => {
+  const unknown = Object.keys(options).filter((name) => !(name in SettingsSchema.properties))
+  if (unknown.length > 0) throw new ConfigError(unknown.map((name) => `${name} is not the name of a setting`))
+  await compose(fastify, readConfig({ ...options, HOST: undefined }), prefix)
 }
 
-async function compose (fastify: FastifyInstance, config: Config): Promise<void> {
+async function compose (fastify: FastifyInstance, config: Config, prefix = ''): Promise<void> {
   await fastify.register(connections, {
     drainMs: config.DRAIN_SECONDS * 1000 * CLIENT_SHARE,
     maxConnections: config.MAX_CONNECTIONS,
@@ -58,7 +64,7 @@ async function compose (fastify: FastifyInstance, config: Config): Promise<void>
   await fastify.register(async (api: FastifyInstance) => {
     api.addHook('onRoute', (route) => { route.logSerializers = serializers })
     await registerApi(api, config)
-  }, { prefix: PREFIX })
+  }, { prefix: `${prefix}${PREFIX}` })
 }
 
 async function registerApi (api: FastifyInstance, config: Config): Promise<void> {
@@ -79,6 +85,7 @@ async function registerApi (api: FastifyInstance, config: Config): Promise<void>
   await api.register(notificationsRoutes, { maxBodyBytes: config.MAX_BODY_BYTES })
   await api.register(statsRoutes)
   await api.register(testPageRoutes, { enabled: config.TEST_PAGE })
+  await api.register(unknownRoutes)
 }
 
 /** The service as an application of its own. */
@@ -88,18 +95,25 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: config.trustProxy,
     return503OnClosing: false,
-    routerOptions: { maxParamLength: MAX_ID_LENGTH },
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: sendRouterProblem,
     clientErrorHandler: answerClientError
   })
+  app.setNotFoundHandler((request, reply) => { sendProblem(notFound(request.method, request.url), request, reply) })
   app.register(problems)
-  app.register(fp(compose), config)
-  if (config.TEST_PAGE) app.get('/', (_request, reply) => reply.redirect(`${PREFIX}/test`))
+  app.register(fp(async (fastify: FastifyInstance) => {
+    await compose(fastify, config)
+    if (config.TEST_PAGE) fastify.get('/', { constraints: { upgrade: 'none' } }, (_request, reply) => reply.redirect(`${PREFIX}/test`))
+  }))
   return app
 }
 
-/** A path parameter may be longer than a user id, which its route measures: the refusal names it then. */
-const MAX_ID_LENGTH = 2048
+/** How long a request may take to arrive. */
+const REQUEST_TIMEOUT_MS = 30_000
+
+/** The length of a user id is checked by its route, which names it; this is more than the headers of a request may have. */
+const MAX_PARAM_LENGTH = 16_384
 
 const heraldPlugin = fp(herald, { name: 'fastify-herald', fastify: '5.x' })
 export default heraldPlugin

@@ -7,13 +7,14 @@ const usage = `herald start
     Runs the service. Settings come from the environment.
 
 herald token --sub <user> [--scope "<scope> <scope>"] [--expires <time, such as 1h>]
-    Prints a token signed with JWT_SECRET. Without --expires it does not expire.
+    Prints a token signed with JWT_SECRET, for JWT_ISSUER and JWT_AUDIENCE if they are set. Without --expires it does not expire.
 `
 
 const commands: Record<string, (args: string[]) => Promise<unknown>> = {
   start: async () => await import('./server.js'),
   token: async (args) => { console.log(await signToken(args)) },
   help: async () => { console.log(usage) },
+  '-h': async () => { console.log(usage) },
   '--help': async () => { console.log(usage) }
 }
 
@@ -24,14 +25,14 @@ async function signToken (args: string[]): Promise<string> {
     args,
     options: { sub: { type: 'string' }, scope: { type: 'string' }, expires: { type: 'string' } }
   }).values
-  const secret = process.env.JWT_SECRET
+  const { JWT_SECRET: secret, JWT_ISSUER: iss, JWT_AUDIENCE: aud } = process.env
   if (secret === undefined || secret === '') throw new Error('JWT_SECRET is not set: a token is signed with it')
   if (sub === undefined || sub === '') throw new Error('--sub is required: whose token it is')
   if (expires !== undefined && !TIME.test(expires)) throw new Error('--expires must be a time with its unit, such as 30m, 1h or 7d')
 
   const app = createFastify()
   await app.register(jwt, { secret })
-  return app.jwt.sign({ sub, ...(scope !== undefined && { scope }) }, expires === undefined ? {} : { expiresIn: expires })
+  return app.jwt.sign({ sub, ...(scope !== undefined && { scope }), ...(iss && { iss }), ...(aud && { aud }) }, expires === undefined ? {} : { expiresIn: expires })
 }
 
 const [name = 'help', ...args] = process.argv.slice(2)

@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto'
-import { isIP } from 'node:net'
+import { BlockList, isIP } from 'node:net'
 import { envSchema } from 'env-schema'
 import { isLoopback, parseOrigin } from './access/origins.js'
 import { type Settings, SettingsSchema } from './settings.js'
@@ -36,6 +36,7 @@ const keyNames = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] as const
  */
 export function readConfig (source: Record<string, unknown>): Config {
   const given = Object.fromEntries(Object.entries(source)
+    .map(([name, value]) => [name, typeof value === 'string' ? value.trim() : value] as const)
     .filter(([name, value]) => name in SettingsSchema.properties && value !== '' && value !== undefined))
   const [settings, problems] = checkEach(given)
   problems.push(...checkTogether(settings))
@@ -129,10 +130,13 @@ function parseOrigins (value: string | undefined): string[] | '*' | undefined {
 
 const unescapeLines = (pem: string): string => pem.replaceAll('\\n', '\n')
 
+/** Those of ES256, ES384 and ES512 (RFC 7518 §3.4). */
+const curves = ['prime256v1', 'secp384r1', 'secp521r1']
+
 function isPublicKey (pem: string): boolean {
   try {
-    const { type, asymmetricKeyType = '' } = createPublicKey(unescapeLines(pem))
-    return type === 'public' && !pem.includes('PRIVATE KEY') && ['rsa', 'ec', 'ed25519'].includes(asymmetricKeyType)
+    const { asymmetricKeyType = '', asymmetricKeyDetails } = createPublicKey(unescapeLines(pem))
+    return !pem.includes('PRIVATE KEY') && ['rsa', 'ed25519', ...curves].includes(asymmetricKeyDetails?.namedCurve ?? asymmetricKeyType)
   } catch {
     return false
   }
@@ -144,6 +148,12 @@ function parseTrustProxy (value: string): Config['trustProxy'] {
 
 /** An address, a range like 10.0.0.0/8, or one of the names that Fastify's `trustProxy` knows. */
 function isAddressRange (value: string): boolean {
-  const [address = '', bits = '0'] = value.split('/')
-  return ['loopback', 'linklocal', 'uniquelocal'].includes(value) || (isIP(address) !== 0 && /^\d{1,3}$/.test(bits))
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(value)) return true
+  const [address = '', bits = isIP(address) === 6 ? '128' : '32'] = value.split('/')
+  try {
+    new BlockList().addSubnet(address, Number(bits), isIP(address) === 6 ? 'ipv6' : 'ipv4')
+    return true
+  } catch {
+    return false
+  }
 }

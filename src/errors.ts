@@ -38,7 +38,6 @@ export const errors = {
   key_required: { status: 403, text: 'Without a key the service answers on loopback only' },
   not_found: { status: 404, text: 'There is nothing at this address' },
   request_timeout: { status: 408, text: 'The request did not arrive in time' },
-  uri_too_long: { status: 414, text: 'The address is too long' },
   unsupported_media_type: { status: 415, text: 'The body has to be application/json' },
   upgrade_required: { status: 426, text: 'This address is a WebSocket' },
   headers_too_large: { status: 431, text: 'The headers are too large' },
@@ -65,6 +64,9 @@ export class AppError extends Error {
     this.field = field
   }
 }
+
+/** What answers a request at an address that there is not. */
+export const notFound = (method: string, url: string): AppError => new AppError('not_found', `there is no ${method} ${url.replace(/\?.*/, '')}`)
 
 /** An RFC 9457 problem; `field` stands there when one field of the request is to blame. */
 export interface Problem {

@@ -10,6 +10,7 @@ export function loggerOptions (level: string, terminal: boolean) {
   return {
     level,
     serializers,
-    ...(terminal && { stream: pretty({ singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname,reqId', sync: true }) })
+    // Not pino's own file: it waits for ever to write its last line to a reader that is gone.
+    stream: terminal ? pretty({ singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname,reqId', sync: true }) : process.stdout
   }
 }

@@ -22,6 +22,8 @@ const config = readEnvironment()
 const { HOST, PORT, LOG_LEVEL, DRAIN_SECONDS } = config
 const app = createApp(config, loggerOptions(LOG_LEVEL, process.stdout.isTTY))
 
+process.stdout.on('error', () => {}) // Whoever read the log is gone; the service is not.
+
 closeWithGrace({ delay: Math.max(DRAIN_SECONDS, 1) * 1000, logger: app.log }, async ({ err, signal }) => {
   // Ctrl-C in a terminal reaches a process that npm started twice; the stop has its bound without a second signal.
   for (const name of ['SIGINT', 'SIGTERM']) process.removeAllListeners(name).on(name, () => {})

@@ -112,14 +112,31 @@ for (const { name, settings, tokens, table } of services) {
   })
 }
 
-/** HEAD is answered as GET is; the page's files are all alike. */
+t.test('an upgrade at an address that is no socket is refused, and its token is not logged', async (t) => {
+  const lines: string[] = []
+  const service = await build(t, { JWT_SECRET: SECRET, TEST_PAGE: true, LOG_LEVEL: 'trace' }, { write: (line) => { lines.push(line) } })
+
+  for (const address of service.addresses.filter((address) => address.startsWith('GET ') && !isSocket(address))) {
+    const path = address.replace('GET ', '').replace('*', 'x/y')
+    const { status } = await refusal(`ws://127.0.0.1:${service.port}${path}?token=${carriers.secret.right}`)
+    t.equal(status, path.startsWith('/api/v1/ws/') && !path.slice(11).includes('/') ? 403 : 404, path)
+  }
+
+  t.notMatch(lines.join(), carriers.secret.right.split('.')[2])
+  t.equal(service.app.connections.getTotalConnectionsCount(), 0)
+})
+
+const isSocket = (address: string): boolean => ['GET /api/v1/ws', 'GET /api/v1/ws/', 'GET /api/v1/ws/:user_id'].includes(address)
+
+/** HEAD is answered as GET is; the page's files are all alike, and so is what there is not. */
 function rowOf (table: Record<string, Row>, method: string, url: string): Row | undefined {
   if (url.startsWith('/api/v1/ws/test/')) return always(200)
+  if (url === '/api/v1/ws/*' || (/^\/api\/v1\/ws\/?$/.test(url) && !['GET', 'HEAD'].includes(method))) return always(404)
   return table[['GET', 'HEAD'].includes(method) ? url : `${method} ${url}`]
 }
 
 async function statusOf ({ port }: Service, method: string, url: string, token: string | undefined): Promise<number> {
-  const path = url.replace(':user_id', 'ada').replace('*', 'x')
+  const path = url.replace(':user_id', 'ada').replace('*', 'x/y')
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     method,
     redirect: 'manual',

@@ -127,3 +127,45 @@ t.test('two of them under two prefixes of one application share nothing', async 
     t.equal((await refusal(socketOf(index, key))).status, 401)
   }
 })
+
+t.test('an upgrade that the router cannot read does not hold up a stop of the application', async (t) => {
+  const app = fastify()
+  await app.register(herald, { JWT_SECRET: SECRET })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const url = app.listeningOrigin.replace('http', 'ws')
+
+  t.equal((await refusal(`${url}/api/v1/ws/%ff`)).status, 400)
+
+  const alive = setInterval(() => {}, 1000) // As anything else in an application would be.
+  await app.close()
+  clearInterval(alive)
+})
+
+t.test('a token is not in the log of the application, wherever it was sent', async (t) => {
+  const lines: string[] = []
+  const app = fastify({ logger: { level: 'trace', stream: { write: (line: string) => { lines.push(line) } } } })
+  t.teardown(() => app.close())
+  await app.register(herald, { JWT_SECRET: SECRET, TEST_PAGE: true })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const token = sign({ sub: 'ada' })
+
+  for (const method of ['GET', 'POST', 'DELETE']) {
+    for (const path of ['', '/ada', '/ada/x', '/stats', '/test', '/test/app.js', '/notify', '/notify/ada', '/broadcast']) {
+      await (await fetch(`${app.listeningOrigin}/api/v1/ws${path}?token=${token}`, { method })).arrayBuffer()
+    }
+  }
+  await connect(t, `${app.listeningOrigin.replace('http', 'ws')}/api/v1/ws/ada?token=${token}`)
+
+  t.match(lines.join(), 'incoming request')
+  t.strictSame(lines.filter((line) => line.includes(token)), [])
+})
+
+t.test('an option that is no setting is refused, a prefix stands before the addresses', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+
+  await t.rejects(Promise.resolve(fastify().register(herald, JSON.parse('{"jwtSecret":"x"}'))), { name: 'ConfigError', message: /jwtSecret/ })
+  await app.register(herald, { JWT_SECRET: SECRET, prefix: '/push' })
+
+  t.equal((await app.inject('/push/api/v1/ws/stats')).statusCode, 401)
+})

@@ -192,13 +192,16 @@ function faultOf (post: HostilePost, { status, headers }: Response, text: string
 function isRightPost ({ path, contentType, body }: HostilePost): boolean {
   const isJson = /^application\/json(;|$)/.test(contentType) && body.length <= MAX_BYTES && isUtf8(body)
   const value = isJson ? parse(body.toString()) : undefined
-  if (!isObject(value) || reachesForPrototype(value) || isDeep(value['message'], 100)) return false
+  if (!isObject(value) || reachesForPrototype(value) || isDeep(value['message'], 100) || hasInfinity(value['message'])) return false
 
   const { notification_type: type, message, exclude_user: excluded } = value
   return hasOnly(value, ['notification_type', 'message', ...(path === '/broadcast' ? ['exclude_user'] : [])]) &&
     isText(type, 64) && isObject(message) &&
     (!('exclude_user' in value) || (isText(excluded, 128) && !/[\p{Cc}\p{Cs}]/u.test(String(excluded))))
 }
+
+/** From a number like 1e999, which would arrive as null. */
+const hasInfinity = (value: unknown): boolean => JSON.stringify(value, (_name, child) => typeof child === 'number' && !Number.isFinite(child) ? 'infinite' : child) !== JSON.stringify(value)
 
 const isText = (value: unknown, max: number) => typeof value === 'string' && value !== '' && [...value].length <= max
 

@@ -13,7 +13,8 @@ export const offeredProtocols = (header = ''): string[] => header.split(',').map
 /** The token of a request, from the first of: `Authorization: Bearer` (RFC 6750 §2.1), the subprotocol, `?token=`. */
 export function extractToken ({ headers, query }: TokenCarrier): string | undefined {
   const { authorization, 'sec-websocket-protocol': protocols } = headers
-  if (authorization !== undefined) return /^Bearer +(.*)$/i.exec(authorization)?.[1] ?? ''
+  const bearer = /^Bearer(?: +(.*))?$/i.exec(authorization ?? '')
+  if (bearer !== null) return bearer[1] ?? ''
 
   const offered = offeredProtocols(protocols).find((protocol) => protocol.startsWith(BEARER_PROTOCOL))
   if (offered !== undefined) return offered.slice(BEARER_PROTOCOL.length)

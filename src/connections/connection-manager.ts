@@ -38,7 +38,7 @@ export class ConnectionManager {
    */
   admit (userId: string | null): void {
     if (this.#stopping) throw new AppError('shutting_down')
-    if (this.#connections.size >= this.#options.maxConnections) throw new AppError('server_full')
+    if (Math.max(this.#connections.size, this.#closing.size) >= this.#options.maxConnections) throw new AppError('server_full')
     if (userId !== null && this.getUserConnectionsCount(userId) >= this.#options.maxConnectionsPerUser) {
       throw new AppError('too_many_connections')
     }

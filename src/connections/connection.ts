@@ -157,7 +157,7 @@ export class Connection implements Identity {
   #hold (notification: Notification): boolean {
     this.#heldBytes += notification.frame.length
     if (this.#heldBytes > this.#limits.maxBufferedBytes) {
-      this.abort('slow_consumer')
+      this.close('slow_consumer')
       return false
     }
     this.#held?.push(notification)
@@ -167,7 +167,7 @@ export class Connection implements Identity {
   #sendText (text: string): boolean {
     if (this.#ended) return false
     if (this.#transport.bufferedBytes > this.#limits.maxBufferedBytes) {
-      this.abort('slow_consumer')
+      this.close('slow_consumer')
       return false
     }
     this.#transport.send(text)

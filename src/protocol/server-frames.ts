@@ -90,7 +90,6 @@ export const serverFrames = {
 type ServerFrames = { [T in keyof typeof serverFrames]: Static<(typeof serverFrames)[T]> }
 export type ServerFrame = ServerFrames[keyof ServerFrames]
 export type NotificationFrame = ServerFrames['notification']
-export type StatsData = ServerFrames['stats']['data']
 export type Resume = ServerFrames['connection_status']['data']['resume']
 
 /** The text of a frame. */
@@ -98,7 +97,9 @@ export const encode = (frame: ServerFrame): string => JSON.stringify(frame)
 
 /** All of a notification's frame but its id, which the broker gives: `encodeNotification` joins the two. */
 export function encodeNotificationTail ({ notification_type, data, timestamp }: Omit<NotificationFrame, 'type' | 'id'>): string {
-  return JSON.stringify({ notification_type, data, timestamp }).slice(1)
+  const json: string | undefined = JSON.stringify(data)
+  if (json?.startsWith('{') !== true) throw new TypeError('it is no object')
+  return `"notification_type":${JSON.stringify(notification_type)},"data":${json},"timestamp":"${timestamp}"}`
 }
 
 export const encodeNotification = (id: string, tail: string): string => `{"type":"notification","id":"${id}",${tail}`

@@ -31,7 +31,7 @@ export function validationError (code: ErrorCode, error: Partial<ErrorObject> = 
 }
 
 function fieldError (code: ErrorCode, path: string[], what: string): AppError {
-  if (path.length === 0) return new AppError(code, `the whole ${what}`)
+  if (path.length === 0) return new AppError(code, `the value ${what}`)
   const field = path.join('.').slice(0, 64)
   return new AppError(code, `${field} ${what}`, field)
 }

@@ -70,12 +70,11 @@ t.test('user ids', async (t) => {
     t.match(await client.next(), { type: 'notification', id: outcome.id })
   }
 
-  for (const name of ['x'.repeat(129), '😀'.repeat(129), 'a\nb', '\u0000', '\u009f']) {
+  for (const name of ['x'.repeat(129), 'x'.repeat(5000), '😀'.repeat(129), 'a\nb', '\u0000', '\u009f']) {
     const { status, problem } = await refusal(addressOf(service, name))
     t.equal(status, 400)
     t.match(problem, { code: 'invalid_request', field: 'user_id' })
   }
-  t.match(await refusal(`${service.ws}/${'x'.repeat(3000)}`), { status: 414, problem: { code: 'uri_too_long' } })
   t.match(await refusal(`${service.ws}/%ff`), { status: 400, problem: { code: 'invalid_url' } })
 })
 
