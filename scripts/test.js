@@ -41,5 +41,6 @@ const { status } = spawnSync(process.execPath, [
 
 const { passed, failed, skipped } = countResults()
 const broken = status !== 0 && failed === 0
-console.log(`${passed} passed, ${broken ? 1 : failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+// The reporter leaves the cursor where it was: the count has a line of its own.
+console.log(`\n${passed} passed, ${broken ? 1 : failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = status ?? 1
