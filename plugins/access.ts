@@ -42,6 +42,7 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
   const tokens = await registerJwt({
     secret: publicKey === undefined ? secret ?? randomBytes(32).toString('hex') : { public: publicKey },
     verify: {
+      cache: true, // A service posts with the same token many times; an entry lives no longer than its token.
       // Unless it says otherwise, the verifier takes just the algorithms of the kind of its key (RFC 8725 §3.1).
       ...(publicKey === undefined && { algorithms: ['HS256', 'HS384', 'HS512'] }),
       ...(issuer !== undefined && { allowedIss: issuer }),
