@@ -1,4 +1,4 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import fp from 'fastify-plugin'
 import { StatsReplySchema } from '../src/protocol/rest.js'
 
@@ -6,8 +6,11 @@ const statsRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.get('/stats', {
     constraints: { upgrade: 'none' },
     onRequest: fastify.access.requireScope('stats:read'),
-    schema: { response: { 200: StatsReplySchema } }
-  }, async () => fastify.connections.stats())
+    schema: { response: { 200: Type.Unsafe<Buffer>(StatsReplySchema) } } // It is encoded already.
+  }, async (_request, reply) => {
+    reply.type('application/json; charset=utf-8')
+    return fastify.connections.stats(Date.now())
+  })
 }
 
 export default fp(statsRoutes, { name: 'routes/stats', encapsulate: true, dependencies: ['connections', 'access', 'websocket'] })

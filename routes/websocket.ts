@@ -4,8 +4,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Identity } from '../src/access/identity.js'
 import { offeredProtocols, SUBPROTOCOL } from '../src/access/token.js'
+import type { Connection } from '../src/connections/connection.js'
 import { receive } from '../src/connections/receive.js'
-import { wsTransport } from '../src/connections/ws-transport.js'
+import { WsTransport } from '../src/connections/ws-transport.js'
 import { AppError } from '../src/errors.js'
 import { UserParamsSchema } from '../src/protocol/rest.js'
 
@@ -56,7 +57,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   }
 
   /** Runs right before the upgrade, without a pause between the two: what is admitted is opened. */
-  function admit ({ identity, raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  function admit ({ identity, raw, ws }: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
     try {
       connections.admit(identity?.userId ?? null)
     } catch (error) {
@@ -67,6 +68,8 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     const offered = offeredProtocols(raw.headers['sec-websocket-protocol']).includes(SUBPROTOCOL)
     if (offered) raw.headers['sec-websocket-protocol'] = SUBPROTOCOL
     else delete raw.headers['sec-websocket-protocol']
+    // From here on the socket is no longer answered on: it would hold the response, and the request with it, for as long as it lives.
+    if (ws) reply.raw.detachSocket(raw.socket)
     done()
   }
 
@@ -77,12 +80,22 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   function open (socket: WebSocket, request: FastifyRequest): void {
     const { identity, query, raw, log, ip } = request
     if (identity === null) throw new Error('a socket was opened before its user was known')
-    const connection = connections.open(identity, wsTransport(socket, raw.socket), Date.now())
+    const connection = connections.open(identity, new WsTransport(socket, raw.socket), Date.now())
     log.info({ connection_id: connection.id, user_id: connection.userId, ip }, 'connected')
+    listen(socket, connection)
 
+    const { last_event_id: after } = query as { last_event_id?: string }
+    broker.replay(identity.userId, after).then((replay) => {
+      const resume = after === undefined ? 'none' : replay.gap ? 'gap' : 'caught_up'
+      connection.welcome(replay, resume, connections.getTotalConnectionsCount(), Date.now())
+    }).catch((error: unknown) => { fail(connection, error) })
+  }
+
+  /** Holds nothing of the request, which would live as long as the socket. */
+  function listen (socket: WebSocket, connection: Connection): void {
     // The connection manager ends it, with a code, and not a server that the application had before.
     fastify.websocketServer.clients?.delete(socket)
-    socket.removeAllListeners('error')
+    socket.removeAllListeners()
     socket.on('error', (error: NodeJS.ErrnoException) => { connection.closed(protocolErrors[error.code ?? ''] ?? 1006, error.message) })
     socket.on('close', (code, reason) => { connections.closed(connection, code, reason.toString()) })
     socket.on('message', (data: Buffer, isBinary) => {
@@ -90,20 +103,14 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
         if (data.length > maxMessageBytes) connection.close('too_large')
         else receive(connections, connection, data, isBinary, Date.now())
       } catch (error) {
-        fail(error)
+        fail(connection, error)
       }
     })
+  }
 
-    const { last_event_id: after } = query as { last_event_id?: string }
-    broker.replay(identity.userId, after).then((replay) => {
-      const resume = after === undefined ? 'none' : replay.gap ? 'gap' : 'caught_up'
-      connection.welcome(replay, resume, connections.getTotalConnectionsCount(), Date.now())
-    }).catch(fail)
-
-    function fail (error: unknown): void {
-      log.error({ err: error, connection_id: connection.id }, 'failed')
-      connection.close('internal_error')
-    }
+  function fail (connection: Connection, error: unknown): void {
+    fastify.log.error({ err: error, connection_id: connection.id }, 'failed')
+    connection.close('internal_error')
   }
 }
 

@@ -7,8 +7,8 @@ export interface Notification {
   userId: string | null
   /** A user whom a broadcast leaves out. */
   excludeUser: string | null
-  /** The text of its frame, as it is sent. */
-  frame: string
+  /** The bytes of its WebSocket frame, as they are sent: made once, for every socket. */
+  frame: Buffer
 }
 
 /** A notification on its way in; its frame lacks the id, which the broker gives. */
@@ -49,5 +49,5 @@ export interface Broker {
   replay: (userId: string | null, after: string | undefined) => Promise<Replay>
 }
 
-/** Hands a notification to the sockets of this node. */
-export type Deliver = (notification: Notification) => Reach
+/** Hands a notification to the sockets of this node; resolves when it is written. */
+export type Deliver = (notification: Notification) => Promise<Reach>

@@ -9,7 +9,7 @@ export function createLocalBroker (epoch: string, deliver: Deliver): Broker {
   return {
     async publish ({ userId, excludeUser, tail }) {
       const id = idOf(++seq)
-      return { id, ...deliver({ seq, id, userId, excludeUser, frame: encodeNotification(id, tail) }), stored: false }
+      return { id, ...await deliver({ seq, id, userId, excludeUser, frame: encodeNotification(id, tail) }), stored: false }
     },
 
     async replay (_userId, after) {

@@ -1,11 +1,14 @@
 import type { Identity } from '../access/identity.js'
 import type { Notification, Reach } from '../broker/broker.js'
 import { AppError, type CloseCode } from '../errors.js'
-import { MAX_LISTED_USERS } from '../protocol/fields.js'
-import type { StatsReply } from '../protocol/rest.js'
-import { Connection, type ConnectionLimits, type End } from './connection.js'
+import { insertNames, type ServerFrame } from '../protocol/server-frames.js'
+import { textFrameOf } from '../protocol/text-frame.js'
+import { Connection, type ConnectionLimits, type ConnectionOwner, type End } from './connection.js'
+import { FanOut } from './fan-out.js'
 import { type HeartbeatOptions, Heartbeats } from './heartbeats.js'
 import type { Transport } from './transport.js'
+import { UserIndex } from './user-index.js'
+import { UserNames } from './user-names.js'
 
 export interface ConnectionManagerOptions extends ConnectionLimits, HeartbeatOptions {
   /** Begins every connection's id: another one for every process. */
@@ -15,20 +18,29 @@ export interface ConnectionManagerOptions extends ConnectionLimits, HeartbeatOpt
   onEnd?: (connection: Connection, end: End) => void
 }
 
-/** Who is here, and fan-out to them. */
+/** Who is here. */
 export class ConnectionManager {
   readonly #options: ConnectionManagerOptions
-  readonly #connections = new Set<Connection>()
+  readonly #owner: ConnectionOwner
+  readonly #users = new UserIndex()
+  readonly #names = new UserNames(this.#users)
+  readonly #fanOut = new FanOut(this.#users)
   readonly #heartbeats: Heartbeats
-  readonly #users = new Map<string, Set<Connection>>()
   /** Ended, but the socket is still shaking hands. */
   readonly #closing = new Set<Connection>()
-  #lastId = 0
+  #lastSerial = 0
   #stopping = false
   #onDrained: (() => void) | undefined
 
   constructor (options: ConnectionManagerOptions) {
     this.#options = options
+    this.#owner = {
+      idPrefix: options.idPrefix,
+      limits: options,
+      catchUp: (connection) => { this.#fanOut.catchUp(connection) },
+      onQueued: (connection) => { this.#fanOut.onQueued(connection) },
+      onEnd: (connection, end) => { this.#ended(connection, end) }
+    }
     this.#heartbeats = new Heartbeats(options)
   }
 
@@ -38,22 +50,16 @@ export class ConnectionManager {
    */
   admit (userId: string | null): void {
     if (this.#stopping) throw new AppError('shutting_down')
-    if (Math.max(this.#connections.size, this.#closing.size) >= this.#options.maxConnections) throw new AppError('server_full')
-    if (userId !== null && this.getUserConnectionsCount(userId) >= this.#options.maxConnectionsPerUser) {
+    if (Math.max(this.#users.size, this.#closing.size) >= this.#options.maxConnections) throw new AppError('server_full')
+    if (userId !== null && this.#users.countOf(userId) >= this.#options.maxConnectionsPerUser) {
       throw new AppError('too_many_connections')
     }
   }
 
   open (identity: Identity, transport: Transport, now: number): Connection {
-    const id = `${this.#options.idPrefix}-${++this.#lastId}`
-    const connection = new Connection(id, identity, transport, this.#options, now, this.#ended)
-    this.#connections.add(connection)
-    this.#heartbeats.add(connection)
-    if (identity.userId !== null) {
-      const own = this.#users.get(identity.userId)
-      if (own === undefined) this.#users.set(identity.userId, new Set([connection]))
-      else own.add(connection)
-    }
+    const connection = new Connection(this.#owner, ++this.#lastSerial, identity, transport, this.#fanOut.lastSeq, now)
+    this.#users.add(connection)
+    this.#heartbeats.start(connection)
     return connection
   }
 
@@ -64,34 +70,20 @@ export class ConnectionManager {
     if (this.#closing.size === 0) this.#onDrained?.()
   }
 
-  /** Hands a notification to the sockets that it concerns. */
-  deliver (notification: Notification): Reach {
-    const { userId, excludeUser } = notification
-    if (userId !== null) {
-      const connections = this.#deliverTo(this.#users.get(userId) ?? [], notification)
-      return { connections, users: Math.min(connections, 1) }
-    }
-
-    const users = new Set<string>()
-    let connections = 0
-    for (const connection of this.#connections) {
-      if (connection.userId !== null && connection.userId === excludeUser) continue
-      if (!connection.deliver(notification)) continue
-      connections++
-      if (connection.userId !== null) users.add(connection.userId)
-    }
-    return { connections, users: users.size }
+  /** Hands a notification to the sockets that it concerns; resolves when it is written. */
+  async deliver (notification: Notification): Promise<Reach> {
+    return await this.#fanOut.deliver(notification)
   }
 
   /** See `Heartbeats.sweep`. */
   sweep (now: number): void {
-    this.#heartbeats.sweep(now)
+    this.#heartbeats.sweep(this.#users, now)
   }
 
   /** Opens no more and closes all; resolves when every socket has shaken hands, or after `waitMs` when the others were ended. */
   async stop (code: CloseCode, waitMs: number): Promise<void> {
     this.#stopping = true
-    for (const connection of this.#connections) connection.close(code)
+    for (const connection of this.#users) connection.close(code)
     if (this.#closing.size === 0) return
 
     await new Promise<void>((resolve) => {
@@ -105,48 +97,48 @@ export class ConnectionManager {
   }
 
   getUserConnectionsCount (userId: string): number {
-    return this.#users.get(userId)?.size ?? 0
+    return this.#users.countOf(userId)
   }
 
   getTotalConnectionsCount (): number {
-    return this.#connections.size
+    return this.#users.size
   }
 
   getConnectedUsers (): string[] {
-    return [...this.#users.keys()]
+    return [...this.#users.names()]
   }
 
-  /** Counts, and the names as far as they are listed. */
-  stats (): StatsReply {
-    const names = this.#users.keys()
-    const listed: string[] = []
-    for (let name = names.next(); !name.done && listed.length < MAX_LISTED_USERS; name = names.next()) listed.push(name.value)
-    return {
-      total_connections: this.#connections.size,
-      connected_users: listed,
-      users_count: this.#users.size,
-      ...(this.#users.size > MAX_LISTED_USERS && { truncated: true as const })
-    }
+  /** A `StatsReply` as JSON. */
+  stats (now: number): Buffer {
+    return Buffer.concat(insertNames({
+      total_connections: this.#users.size,
+      connected_users: [],
+      users_count: this.#users.userCount,
+      ...(this.#names.truncated && { truncated: true })
+    }, this.#names.json(now)))
   }
 
-  #deliverTo (connections: Iterable<Connection>, notification: Notification): number {
-    let taken = 0
-    for (const connection of connections) {
-      if (connection.deliver(notification)) taken++
+  /** Answers `get_stats`. */
+  sendStats (connection: Connection, now: number): void {
+    const { userId, seesNames } = connection
+    const frame: ServerFrame = {
+      type: 'stats',
+      data: {
+        total_connections: this.#users.size,
+        user_connections: userId === null ? 1 : this.#users.countOf(userId),
+        connected_users: [],
+        ...(seesNames && this.#names.truncated && { truncated: true })
+      },
+      timestamp: new Date(now).toISOString()
     }
-    return taken
+    if (seesNames) connection.send(textFrameOf(insertNames(frame, this.#names.json(now))))
+    else connection.send(frame)
   }
 
   /** The one place where a connection leaves, however it ended. */
-  readonly #ended = (connection: Connection, end: End): void => {
-    this.#connections.delete(connection)
-    this.#heartbeats.delete(connection)
+  #ended (connection: Connection, end: End): void {
+    this.#users.delete(connection)
     this.#closing.add(connection)
-    if (connection.userId !== null) {
-      const own = this.#users.get(connection.userId)
-      own?.delete(connection)
-      if (own?.size === 0) this.#users.delete(connection.userId)
-    }
     this.#options.onEnd?.(connection, end)
   }
 }

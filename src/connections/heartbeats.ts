@@ -1,4 +1,5 @@
 import { encode } from '../protocol/server-frames.js'
+import { pingFrame } from '../protocol/text-frame.js'
 import type { Connection } from './connection.js'
 
 export interface HeartbeatOptions {
@@ -7,58 +8,49 @@ export interface HeartbeatOptions {
   heartbeatTimeoutMs: number
 }
 
-/** When a connection was last heard and gets its next heartbeat, in sweeping time. */
-interface Pulse {
-  receivedBytes: number
-  heardAt: number
-  beatAt: number
-}
+/** Spreads whole numbers evenly between 0 and 1, in whatever order they come. */
+const GOLDEN_RATIO = 0.618033988749895
 
 /** Keeps connections alive, and finds those whose peer is gone. */
 export class Heartbeats {
   readonly #options: HeartbeatOptions
-  readonly #pulses = new Map<Connection, Pulse>()
   /** Milliseconds of sweeping: stands still while the process does, so that nobody is timed out for the server's own pauses. */
   #elapsedMs = 0
   #sweptAt: number | undefined
+  #started = 0
 
   constructor (options: HeartbeatOptions) {
     this.#options = options
   }
 
-  add (connection: Connection): void {
-    this.#pulses.set(connection, {
-      receivedBytes: connection.receivedBytes,
-      heardAt: this.#elapsedMs,
-      beatAt: this.#elapsedMs + this.#options.heartbeatIntervalMs
-    })
-  }
-
-  delete (connection: Connection): void {
-    this.#pulses.delete(connection)
+  /** The first heartbeat comes within the interval, so that those who connect together are not beaten together. */
+  start (connection: Connection): void {
+    connection.heardBytes = connection.receivedBytes
+    connection.heardAt = this.#elapsedMs
+    connection.beatAt = this.#elapsedMs + Math.ceil(this.#options.heartbeatIntervalMs * (1 - (++this.#started * GOLDEN_RATIO) % 1))
   }
 
   /**
-   * Sends the heartbeats that are due, and ends the connections that have been silent for too long.
+   * Sends the heartbeats that are due, with a ping of the protocol, and ends the connections that have been silent for too long.
    * To be called several times in an interval.
    */
-  sweep (now: number): void {
+  sweep (connections: Iterable<Connection>, now: number): void {
     const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#options
     const step = Math.max(0, now - (this.#sweptAt ?? now))
-    this.#elapsedMs += Math.min(step, heartbeatIntervalMs / 4)
+    this.#elapsedMs += Math.min(step, Math.ceil(heartbeatIntervalMs / 4))
     this.#sweptAt = now
 
-    const heartbeat = encode({ type: 'heartbeat', timestamp: new Date(now).toISOString() })
-    for (const [connection, pulse] of this.#pulses) {
-      if (connection.receivedBytes !== pulse.receivedBytes) {
-        pulse.receivedBytes = connection.receivedBytes
-        pulse.heardAt = this.#elapsedMs
+    const heartbeat = Buffer.concat([encode({ type: 'heartbeat', timestamp: new Date(now).toISOString() }), pingFrame])
+    for (const connection of connections) {
+      if (connection.receivedBytes !== connection.heardBytes) {
+        connection.heardBytes = connection.receivedBytes
+        connection.heardAt = this.#elapsedMs
       }
-      if (this.#elapsedMs - pulse.heardAt >= heartbeatIntervalMs + heartbeatTimeoutMs) {
+      if (this.#elapsedMs - connection.heardAt >= heartbeatIntervalMs + heartbeatTimeoutMs) {
         connection.abort('heartbeat_timeout')
-      } else if (this.#elapsedMs >= pulse.beatAt) {
-        pulse.beatAt = this.#elapsedMs + heartbeatIntervalMs
-        connection.beat(heartbeat)
+      } else if (this.#elapsedMs >= connection.beatAt) {
+        connection.beatAt = this.#elapsedMs + heartbeatIntervalMs
+        connection.queue(heartbeat)
       }
     }
   }

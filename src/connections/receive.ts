@@ -17,17 +17,7 @@ const handlers = {
   },
 
   get_stats ({ connection, connections, now }) {
-    const { total_connections, connected_users, truncated } = connections.stats()
-    connection.send({
-      type: 'stats',
-      data: {
-        total_connections,
-        user_connections: connection.userId === null ? 1 : connections.getUserConnectionsCount(connection.userId),
-        connected_users: connection.seesNames ? connected_users : [],
-        ...(connection.seesNames && truncated !== undefined && { truncated })
-      },
-      timestamp: new Date(now).toISOString()
-    })
+    connections.sendStats(connection, now)
   },
 
   disconnect ({ connection }) {

@@ -1,6 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { errors } from '../errors.js'
 import { count, MessageSchema, NotificationIdSchema, NotificationTypeSchema, TimestampSchema, TruncatedSchema, UserIdSchema, UserNamesSchema } from './fields.js'
+import type { StatsReply } from './rest.js'
+import { textFrame } from './text-frame.js'
 
 const timestamp = '2026-01-15T10:30:00.000Z'
 
@@ -92,8 +94,17 @@ export type ServerFrame = ServerFrames[keyof ServerFrames]
 export type NotificationFrame = ServerFrames['notification']
 export type Resume = ServerFrames['connection_status']['data']['resume']
 
-/** The text of a frame. */
-export const encode = (frame: ServerFrame): string => JSON.stringify(frame)
+/** The bytes of a frame, as every socket is sent them. */
+export const encode = (frame: ServerFrame): Buffer => textFrame(JSON.stringify(frame))
+
+/** The bytes of an object whose `connected_users` is empty, with a list of names, encoded already, in its place. */
+export function insertNames (value: StatsReply | ServerFrame, names: Buffer): Buffer[] {
+  const text = JSON.stringify(value)
+  const at = text.indexOf(NO_NAMES) + NO_NAMES.length - 2
+  return [Buffer.from(text.slice(0, at)), names, Buffer.from(text.slice(at + 2))]
+}
+
+const NO_NAMES = '"connected_users":[]'
 
 /** All of a notification's frame but its id, which the broker gives: `encodeNotification` joins the two. */
 export function encodeNotificationTail ({ notification_type, data, timestamp }: Omit<NotificationFrame, 'type' | 'id'>): string {
@@ -102,4 +113,4 @@ export function encodeNotificationTail ({ notification_type, data, timestamp }: 
   return `"notification_type":${JSON.stringify(notification_type)},"data":${json},"timestamp":"${timestamp}"}`
 }
 
-export const encodeNotification = (id: string, tail: string): string => `{"type":"notification","id":"${id}",${tail}`
+export const encodeNotification = (id: string, tail: string): Buffer => textFrame(`{"type":"notification","id":"${id}",${tail}`)

@@ -2,7 +2,9 @@ import t from 'tap'
 import { ConnectionManager, type ConnectionManagerOptions } from '../../../src/connections/connection-manager.js'
 import type { Notification } from '../../../src/broker/broker.js'
 import type { Connection } from '../../../src/connections/connection.js'
+import { textFrame } from '../../../src/protocol/text-frame.js'
 import { FakeTransport } from '../../support/fake-transport.js'
+import { turn } from '../../support/turn.js'
 
 const options: ConnectionManagerOptions = {
   idPrefix: 'node',
@@ -16,24 +18,25 @@ const options: ConnectionManagerOptions = {
 }
 
 const notification = (seq: number, more: Partial<Notification> = {}): Notification => ({
-  seq, id: `e-${seq}`, userId: 'ada', excludeUser: null, frame: `{"type":"notification","id":"e-${seq}"}`, ...more
+  seq, id: `e-${seq}`, userId: 'ada', excludeUser: null, frame: textFrame(`{"type":"notification","id":"e-${seq}"}`), ...more
 })
 
 /** A connection that has been welcomed, so that it gets live traffic. */
-function open (connections: ConnectionManager, userId: string | null, transport = new FakeTransport()): [Connection, FakeTransport] {
+async function open (connections: ConnectionManager, userId: string | null, transport = new FakeTransport()): Promise<[Connection, FakeTransport]> {
   const connection = connections.open({ userId, seesNames: true }, transport, 0)
   connection.welcome({ notifications: [], gap: false, lastEventId: 'e-0', lastSeq: 0 }, 'none', 1, 0)
+  await turn()
   return [connection, transport]
 }
 
 t.test('a personal notification goes to all sockets of its user and to nobody else', async (t) => {
   const connections = new ConnectionManager(options)
-  const [, first] = open(connections, 'ada')
-  const [, second] = open(connections, 'ada')
-  const [, other] = open(connections, 'ben')
-  const [, anonymous] = open(connections, null)
+  const [, first] = await open(connections, 'ada')
+  const [, second] = await open(connections, 'ada')
+  const [, other] = await open(connections, 'ben')
+  const [, anonymous] = await open(connections, null)
 
-  t.strictSame(connections.deliver(notification(1)), { connections: 2, users: 1 })
+  t.strictSame(await connections.deliver(notification(1)), { connections: 2, users: 1 })
 
   for (const transport of [first, second]) t.match(transport.sent.at(-1), { type: 'notification', id: 'e-1' })
   for (const transport of [other, anonymous]) t.strictSame(transport.types, ['connection_status'])
@@ -41,10 +44,10 @@ t.test('a personal notification goes to all sockets of its user and to nobody el
 
 t.test('a broadcast goes to everybody but the excluded user', async (t) => {
   const connections = new ConnectionManager(options)
-  const transports = ['ada', 'ben', 'ben', null].map((userId) => open(connections, userId)[1])
-  const [, admin] = open(connections, 'admin')
+  const transports = await Promise.all(['ada', 'ben', 'ben', null].map(async (userId) => (await open(connections, userId))[1]))
+  const [, admin] = await open(connections, 'admin')
 
-  t.strictSame(connections.deliver(notification(1, { userId: null, excludeUser: 'admin' })), { connections: 4, users: 2 })
+  t.strictSame(await connections.deliver(notification(1, { userId: null, excludeUser: 'admin' })), { connections: 4, users: 2 })
 
   for (const transport of transports) t.match(transport.sent.at(-1), { type: 'notification' })
   t.strictSame(admin.types, ['connection_status'])
@@ -52,11 +55,11 @@ t.test('a broadcast goes to everybody but the excluded user', async (t) => {
 
 t.test('a slow client is ended, the others still get the frame', async (t) => {
   const connections = new ConnectionManager(options)
-  const [, slow] = open(connections, 'ada')
-  const [, fast] = open(connections, 'ada')
+  const [, slow] = await open(connections, 'ada')
+  const [, fast] = await open(connections, 'ada')
   slow.bufferedBytes = options.maxBufferedBytes + 1
 
-  t.strictSame(connections.deliver(notification(1)), { connections: 1, users: 1 })
+  t.strictSame(await connections.deliver(notification(1)), { connections: 1, users: 1 })
 
   t.equal(slow.closedWith, 4001)
   t.match(fast.sent.at(-1), { type: 'notification' })
@@ -71,6 +74,7 @@ t.test('what arrives before the welcome follows it, once', async (t) => {
   for (const seq of [4, 5, 6]) connections.deliver(notification(seq))
 
   connection.welcome({ notifications: [notification(4), notification(5)], gap: false, lastEventId: 'e-5', lastSeq: 5 }, 'caught_up', 1, 0)
+  await turn()
 
   t.strictSame(transport.sent.map(({ type, id }) => id ?? type), ['connection_status', 'e-4', 'e-5', 'e-6'])
   t.notOk(transport.paused)
@@ -83,6 +87,7 @@ t.test('who asks for no replay gets all that came since he joined', async (t) =>
   connections.deliver(notification(5))
 
   connection.welcome({ notifications: [], gap: false, lastEventId: 'e-5', lastSeq: 5 }, 'none', 1, 0)
+  await turn()
 
   t.strictSame(transport.sent.map(({ type, id }) => id ?? type), ['connection_status', 'e-5'])
 })
@@ -100,12 +105,12 @@ t.test('what waits for the welcome has a bound', async (t) => {
 
 t.test('limits', async (t) => {
   const connections = new ConnectionManager({ ...options, maxConnections: 3, maxConnectionsPerUser: 2 })
-  open(connections, 'ada')
-  const [second] = open(connections, 'ada')
+  await open(connections, 'ada')
+  const [second] = await open(connections, 'ada')
 
   t.throws(() => { connections.admit('ada') }, { code: 'too_many_connections' })
   connections.admit('ben')
-  open(connections, null)
+  await open(connections, null)
   t.throws(() => { connections.admit('ben') }, { code: 'server_full' })
 
   connections.closed(second, 1000, '')
@@ -115,11 +120,12 @@ t.test('limits', async (t) => {
 t.test('heartbeats come at their interval, with a ping', async (t) => {
   const connections = new ConnectionManager(options)
   connections.sweep(0)
-  const [, transport] = open(connections, 'ada')
+  const [, transport] = await open(connections, 'ada')
 
   for (let now = 100; now <= 3000; now += 100) {
     transport.receivedBytes++
     connections.sweep(now)
+    await turn()
   }
 
   t.strictSame(transport.types, ['connection_status', 'heartbeat', 'heartbeat', 'heartbeat'])
@@ -130,8 +136,8 @@ t.test('a connection that is silent for the interval and the time-out is ended a
   const ends: number[] = []
   const connections = new ConnectionManager({ ...options, onEnd: (_connection, { code }) => { ends.push(code) } })
   connections.sweep(0)
-  const [, silent] = open(connections, 'ada')
-  const [, alive] = open(connections, 'ben')
+  const [, silent] = await open(connections, 'ada')
+  const [, alive] = await open(connections, 'ben')
 
   for (let now = 100; now < 1400; now += 100) {
     alive.receivedBytes++
@@ -150,7 +156,7 @@ t.test('a connection that is silent for the interval and the time-out is ended a
 t.test('a pause of the whole process, or a clock that jumps, ends nobody', async (t) => {
   const connections = new ConnectionManager(options)
   connections.sweep(0)
-  const [, transport] = open(connections, 'ada')
+  const [, transport] = await open(connections, 'ada')
 
   connections.sweep(3_600_000)
   connections.sweep(0)
@@ -161,7 +167,7 @@ t.test('a pause of the whole process, or a clock that jumps, ends nobody', async
 t.test('a connection ends once, whoever ends it', async (t) => {
   const ends: unknown[] = []
   const connections = new ConnectionManager({ ...options, onEnd: (_connection, end) => { ends.push(end) } })
-  const [connection] = open(connections, 'ada')
+  const [connection] = await open(connections, 'ada')
 
   connection.close('disconnect')
   connection.close('internal_error')
@@ -170,13 +176,13 @@ t.test('a connection ends once, whoever ends it', async (t) => {
 
   t.match(ends, [{ code: 1000 }])
   t.equal(ends.length, 1)
-  t.match(connections.stats(), { total_connections: 0, users_count: 0, connected_users: [] })
+  t.match(JSON.parse(connections.stats(0).toString()), { total_connections: 0, users_count: 0, connected_users: [] })
 })
 
 t.test('a stop closes all, admits nobody and waits for the handshakes', async (t) => {
   const connections = new ConnectionManager(options)
-  const [first, one] = open(connections, 'ada')
-  const [second, two] = open(connections, 'ben')
+  const [first, one] = await open(connections, 'ada')
+  const [second, two] = await open(connections, 'ben')
 
   const stopped = connections.stop('shutting_down', 60_000)
   t.throws(() => { connections.admit(null) }, { code: 'shutting_down' })
@@ -190,7 +196,7 @@ t.test('a stop closes all, admits nobody and waits for the handshakes', async (t
 
 t.test('a stop ends those that do not answer', async (t) => {
   const connections = new ConnectionManager(options)
-  const [, transport] = open(connections, 'ada')
+  const [, transport] = await open(connections, 'ada')
 
   await connections.stop('shutting_down', 1)
 
@@ -199,9 +205,9 @@ t.test('a stop ends those that do not answer', async (t) => {
 
 t.test('a list of names has a bound, the counts are whole', async (t) => {
   const connections = new ConnectionManager({ ...options, maxConnections: 20_000 })
-  for (let i = 0; i < 10_001; i++) open(connections, `user-${i}`)
+  for (let i = 0; i < 10_001; i++) await open(connections, `user-${i}`)
 
-  const { connected_users: names, ...counts } = connections.stats()
+  const { connected_users: names, ...counts } = JSON.parse(connections.stats(5000).toString())
 
   t.equal(names.length, 10_000)
   t.strictSame(counts, { total_connections: 10_001, users_count: 10_001, truncated: true })

@@ -2,13 +2,14 @@ import t from 'tap'
 import type { Draft } from '../../../src/broker/broker.js'
 import { createLocalBroker } from '../../../src/broker/local.js'
 import { Notifications } from '../../../src/notifications/notifications.js'
+import { parseFrames } from '../../support/frames.js'
 
 const now = Date.UTC(2026, 0, 15, 10, 30)
 
 t.test('a notification is encoded once, with its id and its time, and handed to the sockets', async (t) => {
   const delivered: unknown[] = []
-  const broker = createLocalBroker('e', (notification) => {
-    delivered.push(notification)
+  const broker = createLocalBroker('e', async ({ frame, ...notification }) => {
+    delivered.push({ ...notification, frame: parseFrames(frame).frames[0]?.payload.toString() })
     return { connections: 2, users: 1 }
   })
   const notifications = new Notifications(broker, () => now)
@@ -34,7 +35,7 @@ t.test('a notification is encoded once, with its id and its time, and handed to 
 
 t.test('what cannot be sent is refused by name, and takes no id', async (t) => {
   const drafts: Draft[] = []
-  const broker = { ...createLocalBroker('e', () => ({ connections: 0, users: 0 })), publish: async (draft: Draft) => { drafts.push(draft); throw new Error('published') } }
+  const broker = { ...createLocalBroker('e', async () => ({ connections: 0, users: 0 })), publish: async (draft: Draft) => { drafts.push(draft); throw new Error('published') } }
   const notifications = new Notifications(broker, () => now)
   const cyclic: Record<string, unknown> = {}
   cyclic['self'] = cyclic

@@ -1,0 +1,74 @@
+import type { Transport } from './transport.js'
+
+/** How much is joined into one write. */
+export const MAX_JOINED_BYTES = 65_536
+
+const NOTHING: readonly Buffer[] = []
+
+/** The frames that wait for one socket: they leave in order, joined, as fast as its reader takes them. */
+export class Outbox {
+  readonly #transport: Transport
+  /** Frames that are shared with other connections stand here as they are, not as copies. */
+  #queue = NOTHING as Buffer[]
+  #queuedBytes = 0
+  /** The transport has taken what it can for now. */
+  #full = false
+
+  constructor (transport: Transport) {
+    this.#transport = transport
+  }
+
+  /** Nothing waits, and a write would leave at once. */
+  get idle (): boolean { return !this.#full && this.#queuedBytes === 0 }
+
+  /** Bytes that wait in this process. */
+  get bytes (): number { return this.#queuedBytes + this.#transport.bufferedBytes }
+
+  push (frames: Buffer): void {
+    if (this.#queue === NOTHING) this.#queue = []
+    this.#queue.push(frames)
+    this.#queuedBytes += frames.length
+  }
+
+  /** Writes what waits, as far as the transport takes it; the rest follows by itself. */
+  flush (): void {
+    while (!this.#full && this.#queuedBytes > 0) this.write(this.#shift())
+  }
+
+  /** Writes past the queue, which is empty or has just been taken from. */
+  write (frames: Buffer): void {
+    if (this.#transport.write(frames)) return
+
+    this.#full = true
+    this.#transport.onDrain = () => {
+      this.#full = false
+      this.flush()
+    }
+  }
+
+  /** Writes all that waits, whether the transport likes it or not. */
+  flushAll (): void {
+    if (this.#queuedBytes > 0) this.#transport.write(Buffer.concat(this.#queue))
+    this.clear()
+  }
+
+  clear (): void {
+    this.#queue = NOTHING as Buffer[]
+    this.#queuedBytes = 0
+  }
+
+  /** Takes the frames for one write from the front. */
+  #shift (): Buffer {
+    let taken = 0
+    let bytes = 0
+    for (const { length } of this.#queue) {
+      if (taken > 0 && bytes + length > MAX_JOINED_BYTES) break
+      bytes += length
+      taken++
+    }
+    this.#queuedBytes -= bytes
+    const frames = this.#queuedBytes === 0 ? this.#queue : this.#queue.splice(0, taken)
+    if (this.#queuedBytes === 0) this.#queue = NOTHING as Buffer[]
+    return frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames)
+  }
+}

@@ -1,0 +1,36 @@
+/** The bytes of an unmasked, unfragmented text frame (RFC 6455 §5.2) with this payload: what every socket is sent. */
+export function textFrame (text: string): Buffer {
+  const length = Buffer.byteLength(text)
+  const frame = Buffer.allocUnsafe(headLength(length) + length)
+  writeHead(frame, length)
+  frame.write(text, headLength(length))
+  return frame
+}
+
+/** The same for a payload in parts, which are not copied. */
+export function textFrameOf (parts: Buffer[]): Buffer[] {
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  const head = Buffer.allocUnsafe(headLength(length))
+  writeHead(head, length)
+  return [head, ...parts]
+}
+
+const headLength = (length: number): number => length < 126 ? 2 : length < 65_536 ? 4 : 10
+
+const FIN_TEXT = 0x81
+
+function writeHead (frame: Buffer, length: number): void {
+  frame[0] = FIN_TEXT
+  if (length < 126) {
+    frame[1] = length
+  } else if (length < 65_536) {
+    frame[1] = 126
+    frame.writeUInt16BE(length, 2)
+  } else {
+    frame[1] = 127
+    frame.writeBigUInt64BE(BigInt(length), 2)
+  }
+}
+
+/** An empty ping (RFC 6455 §5.5.2). */
+export const pingFrame = Buffer.from([0x89, 0x00])

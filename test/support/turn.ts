@@ -1,0 +1,4 @@
+/** Resolves when this turn of the event loop has ended, and what was queued in it is written. */
+export const turn = async (): Promise<void> => {
+  await new Promise((resolve) => { setImmediate(() => { setImmediate(resolve) }) })
+}
