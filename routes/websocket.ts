@@ -96,6 +96,12 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     // The connection manager ends it, with a code, and not a server that the application had before.
     fastify.websocketServer.clients?.delete(socket)
     socket.removeAllListeners()
+    // `ws` closes by itself when the peer does, or breaks the protocol: what was queued goes first.
+    const { close } = socket
+    socket.close = (code, reason) => {
+      connection.flush()
+      close.call(socket, code, reason)
+    }
     socket.on('error', (error: NodeJS.ErrnoException) => { connection.closed(protocolErrors[error.code ?? ''] ?? 1006, error.message) })
     socket.on('close', (code, reason) => { connections.closed(connection, code, reason.toString()) })
     socket.on('message', (data: Buffer, isBinary) => {

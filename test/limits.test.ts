@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import t from 'tap'
 import { addressOf, build, type Service } from './support/app.js'
 import { connect, refusal } from './support/client.js'
@@ -53,6 +54,26 @@ t.test('what a frame must not be', async (t) => {
   t.match(await send(JSON.stringify({ type: 'ping', id: 'x'.repeat(100) })), { code: 1009 })
   t.match(await invalidUtf8.closed, { code: 1007 })
   t.equal(service.app.connections.getTotalConnectionsCount(), 0)
+})
+
+t.test('what came before the end of a connection is answered, whoever ends it', async (t) => {
+  const service = await build(t)
+  const closing = await connect(t, addressOf(service, 'ada'))
+  const breaking = await connect(t, addressOf(service, 'ada'))
+  await Promise.all([closing.next(), breaking.next()])
+
+  for (const { socket } of [closing, breaking]) {
+    const { _socket: tcp } = socket as unknown as { _socket: Socket }
+    tcp.cork() // All in one segment.
+    socket.send('{"type":"ping","id":1}')
+    if (socket === closing.socket) socket.close(1000)
+    else socket.send(Buffer.from([0xff]), { binary: false })
+    tcp.uncork()
+  }
+
+  t.match(await closing.next(), { type: 'pong', id: 1 })
+  t.match(await breaking.next(), { type: 'pong', id: 1 })
+  t.match(await breaking.closed, { code: 1007 })
 })
 
 t.test('over MESSAGE_RATE frames are refused, and who goes on is closed with 4029', async (t) => {
