@@ -1,0 +1,37 @@
+import { measurePerDelivery, warmUp } from '../measure/per-delivery.js'
+import { ratio, rowsOf, shown, table } from '../report/tables.js'
+import { FLOOR } from '../subjects.js'
+
+const SOCKETS = 1_000
+const PER_TURN = [1, 10]
+
+export const broadcast = {
+  name: 'broadcast',
+  title: 'A broadcast to 1,000 sockets',
+  inQuick: true,
+
+  async measure (bench) {
+    const ms = bench.quick ? 800 : 2_500
+    return await bench.alternate({ rounds: bench.quick ? 2 : 5 }, async (run) => {
+      await run.load.call('open', { count: SOCKETS })
+      await warmUp(run, ms / 2)
+      const cases = {}
+      for (const perTurn of PER_TURN) cases[perTurn] = await measurePerDelivery(run, { perTurn, ms })
+      return cases
+    })
+  },
+
+  report (results) {
+    const { [FLOOR]: floor, 'socket-io': socketIo } = results
+    return PER_TURN.map((perTurn) => [
+      `CPU of the server per delivered message, in µs, ${perTurn === 1 ? 'one message' : `${perTurn} messages`} per turn of its event loop:`,
+      table(
+        ['', 'user', 'system', 'total', 'times the floor', 'times Socket.IO', 'bytes'],
+        rowsOf(results, ({ [perTurn]: { user, system, total, bytes } }) => [
+          shown(user, 2), shown(system, 2), shown(total, 2),
+          ratio(total, floor?.[perTurn]?.total), ratio(total, socketIo?.[perTurn]?.total), String(Math.round(bytes.median))
+        ])
+      )
+    ].join('\n\n')).join('\n\n')
+  }
+}

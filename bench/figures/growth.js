@@ -1,0 +1,36 @@
+import { measurePerDelivery, warmUp } from '../measure/per-delivery.js'
+import { ratio, rowsOf, shown, table } from '../report/tables.js'
+import { SIZES } from '../subjects.js'
+
+export const growth = {
+  name: 'growth',
+  title: 'A broadcast to more and more sockets',
+  inQuick: false,
+
+  async measure (bench) {
+    const sizes = bench.quick ? SIZES.slice(0, 1) : SIZES
+    return await bench.alternate({ rounds: bench.quick ? 1 : 3, only: ['uwebsockets', 'herald', 'by-hand'] }, async (run) => {
+      const cases = {}
+      for (const size of sizes) {
+        await run.load.call('open', { count: size - (Object.keys(cases).at(-1) ?? 0) })
+        await bench.settle(500)
+        await warmUp(run, 1_000)
+        cases[size] = await measurePerDelivery(run, { perTurn: 1, ms: bench.quick ? 1_000 : 3_000 })
+      }
+      return cases
+    })
+  },
+
+  report (results) {
+    const sizes = casesOf(results)
+    return [
+      'CPU of the server per delivered message, in µs, one message per turn of its event loop, by the number of sockets:',
+      table(['', ...sizes.map((size) => Number(size).toLocaleString('en-US')), 'last to first'], rowsOf(results, (cases) => [
+        ...sizes.map((size) => shown(cases[size].total, 2)),
+        ratio(cases[sizes.at(-1)].total, cases[sizes[0]].total)
+      ]))
+    ].join('\n\n')
+  }
+}
+
+const casesOf = (results) => Object.keys(Object.values(results).find(({ failed }) => failed === undefined) ?? {})

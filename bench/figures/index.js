@@ -1,0 +1,11 @@
+import { broadcast } from './broadcast.js'
+import { connects } from './connects.js'
+import { growth } from './growth.js'
+import { idle } from './idle.js'
+import { memory } from './memory.js'
+import { notify } from './notify.js'
+import { stalled } from './stalled.js'
+import { stats } from './stats.js'
+
+/** Every figure, in the order in which they are measured and shown. */
+export const figures = [broadcast, growth, memory, idle, connects, notify, stalled, stats]

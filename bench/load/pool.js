@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto'
+import { subjectOf } from '../subjects.js'
+import { HttpConnection } from './http-connection.js'
+import { RawSocket } from './raw-socket.js'
+
+const ignore = () => {}
+
+/** All sockets of this process to one server, each of a user of its own, and its connections for POSTs. */
+export class Pool {
+  subject
+  port
+  /** Process id of the server. */
+  pid
+  sockets = []
+  bytes = 0
+  lost = 0
+  /** Called for each text frame with the socket and the length of the text. */
+  onText = ignore
+  onPong = ignore
+  #http = []
+
+  constructor ({ subject, port, pid }) {
+    this.subject = subjectOf(subject)
+    this.port = port
+    this.pid = pid
+  }
+
+  /** Opens sockets for the users from number `first` on, some at a time; resolves with the milliseconds it took. */
+  async open ({ count, first = this.sockets.length, atOnce = 64 }) {
+    const requests = Array.from({ length: count }, (_, i) => this.#upgrade(`u${first + i}`))
+    const started = performance.now()
+    const worker = async () => {
+      for (let request = requests.pop(); request !== undefined; request = requests.pop()) {
+        const socket = new RawSocket(this, this.sockets.length)
+        this.sockets.push(socket)
+        await socket.open(this.port, request)
+      }
+    }
+    requests.reverse() // The first user is the last to be popped from it.
+    await Promise.all(Array.from({ length: atOnce }, worker))
+    return performance.now() - started
+  }
+
+  /** Ends all sockets but the first `left`. */
+  close ({ left = 0 } = {}) {
+    for (const socket of this.sockets.splice(left)) socket.destroy()
+  }
+
+  onLost () {
+    this.lost++
+  }
+
+  /** New connections for requests, until the next are asked for: servers close those that idle for some seconds. */
+  async http (count) {
+    for (const connection of this.#http) connection.close()
+    this.#http = await Promise.all(Array.from({ length: count }, () => HttpConnection.open(this.port)))
+    return this.#http
+  }
+
+  #upgrade (user) {
+    return [
+      `GET ${this.subject.socketPath(user)} HTTP/1.1`,
+      `Host: 127.0.0.1:${this.port}`,
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+      '\r\n'
+    ].join('\r\n')
+  }
+}

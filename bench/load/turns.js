@@ -1,0 +1,42 @@
+const everyTurn = new Set()
+
+/**
+ * Keeps the event loop turning, and never asleep. A reader that sleeps costs the server a wake-up with each write,
+ * as readers on other machines would not; how many sleep depends on the pace, which blurs every comparison.
+ */
+export function spin () {
+  for (const onTurn of everyTurn) onTurn(performance.now())
+  setImmediate(spin)
+}
+
+/** Calls `tick` every `intervalMs`, `times` times, with the time when it should have been called and its number; resolves after the last. */
+export function atPace (intervalMs, times, tick) {
+  return new Promise((resolve) => {
+    const started = performance.now()
+    let done = 0
+    const onTurn = (now) => {
+      while (done < times && now >= started + done * intervalMs) {
+        tick(started + done * intervalMs, done)
+        done++
+      }
+      if (done < times) return
+      everyTurn.delete(onTurn)
+      resolve()
+    }
+    everyTurn.add(onTurn)
+  })
+}
+
+/** Resolves when `condition` holds, or after `waitMs`; says whether it does. */
+export function until (condition, waitMs) {
+  return new Promise((resolve) => {
+    const deadline = performance.now() + waitMs
+    const onTurn = (now) => {
+      const holds = condition()
+      if (!holds && now < deadline) return
+      everyTurn.delete(onTurn)
+      resolve(holds)
+    }
+    everyTurn.add(onTurn)
+  })
+}

@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { end, keep } from './children.js'
+import { pinned } from './cores.js'
+import { readCpu, readRss } from './process-usage.js'
+
+const START_MS = 20_000
+
+/** A subject that runs: a process of its own on a free port. */
+export class ServerProcess {
+  port
+  #child
+  #errors = ''
+
+  /** Resolves when it accepts connections. `preload` is a module that Node loads into it; it can be talked to with `ask`. */
+  static async start (subject, { preload } = {}) {
+    const server = new ServerProcess()
+    server.port = await freePort()
+    const [program, ...args] = subject.command
+    const command = pinned('server', [program, ...preload === undefined ? [] : ['--import', preload], ...args])
+    server.#child = keep(spawn(command[0], command.slice(1), {
+      env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '', ...subject.env, PORT: String(server.port) },
+      stdio: ['ignore', 'ignore', 'pipe', ...preload === undefined ? [] : ['ipc']]
+    }))
+    server.#child.on('error', (error) => { server.#errors += error.message })
+    server.#child.stderr.on('data', (text) => { server.#errors = (server.#errors + text).slice(-2000) })
+    await server.#listening()
+    return server
+  }
+
+  get pid () { return this.#child.pid }
+  cpu () { return readCpu(this.pid) }
+  rss () { return readRss(this.pid) }
+  stop () { return end(this.#child) }
+
+  async ask (message) {
+    const answer = once(this.#child, 'message', { signal: AbortSignal.timeout(START_MS) })
+    this.#child.send(message)
+    return (await answer)[0]
+  }
+
+  async #listening () {
+    const deadline = performance.now() + START_MS
+    while (!await accepts(this.port)) {
+      const { pid, exitCode, signalCode } = this.#child
+      if (pid === undefined || exitCode !== null || signalCode !== null) throw new Error(`it did not start: ${this.#errors.trim()}`)
+      if (performance.now() > deadline) {
+        await this.stop()
+        throw new Error(`it does not listen: ${this.#errors.trim()}`)
+      }
+      await sleep(50)
+    }
+  }
+}
+
+async function freePort () {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address()
+  server.close()
+  return port
+}
+
+function accepts (port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.resetAndDestroy()
+      resolve(true)
+    })
+    socket.once('error', () => { resolve(false) })
+  })
+}

@@ -1,0 +1,76 @@
+// What is measured: how each is started, and where its sockets and POSTs go.
+import { createHmac } from 'node:crypto'
+import { join } from 'node:path'
+
+const bench = import.meta.dirname
+const secret = 'the-secret-of-the-benchmark-and-of-nothing-else'
+
+const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+/** A JWT for Herald, signed with HS256. */
+function token (claims) {
+  const input = `${base64url({ typ: 'JWT', alg: 'HS256' })}.${base64url(claims)}`
+  return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
+}
+
+const paths = {
+  socketPath: (user) => `/ws/${user}`,
+  notifyPath: (user) => `/notify/${user}`,
+  broadcastPath: '/broadcast',
+  headers: {}
+}
+
+const node = (file) => [process.execPath, join(bench, file)]
+
+/**
+ * `command` gets `PORT` from the environment, with what is in `env`.
+ * `headers` are those of a POST. `engineIo` says that sockets speak Socket.IO's protocol within theirs.
+ */
+export const subjects = [
+  {
+    name: 'uwebsockets',
+    title: 'uWebSockets.js (C++, the floor)',
+    command: node('peers/uwebsockets.js'),
+    ...paths
+  },
+  {
+    name: 'herald',
+    title: 'Herald',
+    command: node('../dist/src/server.js'),
+    env: { HOST: '127.0.0.1', LOG_LEVEL: 'warn', JWT_SECRET: secret },
+    socketPath: (user) => `/api/v1/ws/${user}?token=${token({ sub: user })}`,
+    notifyPath: (user) => `/api/v1/ws/notify/${user}`,
+    broadcastPath: '/api/v1/ws/broadcast',
+    statsPath: '/api/v1/ws/stats',
+    headers: { authorization: `Bearer ${token({ sub: 'bench', scope: 'notifications:publish stats:read' })}` }
+  },
+  {
+    name: 'by-hand',
+    title: '@fastify/websocket, by hand',
+    command: node('peers/by-hand.js'),
+    ...paths
+  },
+  {
+    name: 'socket-io',
+    title: 'Socket.IO 4',
+    command: node('peers/socket-io.js'),
+    ...paths,
+    socketPath: (user) => `/socket.io/?EIO=4&transport=websocket&user=${user}`,
+    engineIo: true
+  },
+  {
+    name: 'fastapi',
+    title: 'FastAPI, uvicorn, uvloop',
+    command: ['/usr/bin/python3', join(bench, 'peers/fast-api.py')],
+    ...paths
+  }
+]
+
+export const FLOOR = 'uwebsockets'
+
+export function subjectOf (name) {
+  return subjects.find((subject) => subject.name === name)
+}
+
+/** Numbers of sockets that are measured; a process may not have many more (20,000 descriptors). */
+export const SIZES = [1_000, 5_000, 10_000, 19_000]
