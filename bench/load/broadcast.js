@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { isOf, postToAll, sizes } from './requests.js'
 import { until } from './turns.js'
 
@@ -44,6 +45,7 @@ async function burst (pool, connections, request) {
 /**
  * The server sees all that `write` writes in one turn of its event loop: it is halted meanwhile.
  * Without that it would begin with the first, and how many it finds after it would be chance.
+ * The signal is sent before it is obeyed, hence the wait.
  */
 function inOneTurn (pid, count, write) {
   if (count === 1) {
@@ -52,8 +54,15 @@ function inOneTurn (pid, count, write) {
   }
   process.kill(pid, 'SIGSTOP')
   try {
+    while (!isHalted(pid));
     write()
   } finally {
     process.kill(pid, 'SIGCONT')
   }
+}
+
+/** Whether the thread with the event loop is stopped (proc(5)). */
+function isHalted (pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  return stat[stat.lastIndexOf(')') + 2] === 'T'
 }

@@ -1,7 +1,7 @@
 import { subjectOf } from '../subjects.js'
 
 const WIDTH = 760
-const LABELS = 250
+const LABELS = 262
 const BAR = 16
 const GAP = 18
 const TOP = 92
