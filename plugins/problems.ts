@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { withoutQuery } from '../src/access/token.js'
 import { AppError, type ErrorCode, errorEntry, toProblem } from '../src/errors.js'
 import { validationError } from '../src/protocol/validator.js'
 
@@ -29,7 +30,7 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
   const { retryAfter } = errorEntry(code)
   const problem = toProblem(known)
   if (code === 'internal_error') request.log.error({ err: error }, 'failed')
-  else request.log.info({ code, status: problem.status, detail: problem.detail, ip: request.ip, url: request.url.split('?')[0] }, 'refused')
+  else request.log.info({ code, status: problem.status, detail: problem.detail, ip: request.ip, url: withoutQuery(request.url) }, 'refused')
 
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer') // RFC 9110 §15.5.2

@@ -1,3 +1,5 @@
+import { withoutQuery } from './access/token.js'
+
 interface ErrorEntry {
   /** HTTP status of a refusal that has this code. */
   status?: number
@@ -66,7 +68,7 @@ export class AppError extends Error {
 }
 
 /** What answers a request at an address that there is not. */
-export const notFound = (method: string, url: string): AppError => new AppError('not_found', `there is no ${method} ${url.replace(/\?.*/, '')}`)
+export const notFound = (method: string, url: string): AppError => new AppError('not_found', `there is no ${method} ${withoutQuery(url)}`)
 
 /** An RFC 9457 problem; `field` stands there when one field of the request is to blame. */
 export interface Problem {

@@ -1,8 +1,9 @@
 import pretty from 'pino-pretty'
+import { withoutQuery } from './access/token.js'
 
 /** What the log says of a request: its address without the query, where a token may stand. */
 export const serializers: Record<string, (value: { method?: string, url?: string }) => { method: string, url: string }> = {
-  req: ({ method = '', url = '' }) => ({ method, url: url.replace(/\?.*/, '') })
+  req: ({ method = '', url = '' }) => ({ method, url: withoutQuery(url) })
 }
 
 /** Options of the logger: JSON, or a readable line for a terminal. */
