@@ -77,7 +77,7 @@ async function witness (t: Test, service: Service): Promise<() => Promise<void>>
 }
 
 t.test('every frame is answered by one frame or one close that the contract allows, and nobody else notices', async (t) => {
-  const service = await build(t, { MESSAGE_RATE: 0, MAX_ERRORS: 0, MAX_CONNECTIONS_PER_USER: 0 })
+  const service = await build(t, { MESSAGE_RATE: 0, HEARTBEAT_INTERVAL_MS: 0, MAX_ERRORS: 0, MAX_CONNECTIONS_PER_USER: 0 })
   const stillServed = await witness(t, service)
   const answers = new Map<string, number>()
   const count = (name: string) => {
