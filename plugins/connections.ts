@@ -15,7 +15,7 @@ export interface ConnectionsOptions extends Omit<ConnectionManagerOptions, 'idPr
   drainMs: number
 }
 
-const MAX_SWEEP_MS = 1000
+const MAX_SWEEP_MS = 2000
 
 const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify, { drainMs, ...options }) => {
   const connections = new ConnectionManager({

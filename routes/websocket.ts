@@ -21,15 +21,8 @@ export interface WebsocketRoutesOptions {
   maxMessageBytes: number
 }
 
-/** The codes that `ws` closes with by itself. */
-const protocolErrors: Record<string, number> = {
-  WS_ERR_INVALID_UTF8: 1007,
-  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
-  ...Object.fromEntries([
-    'WS_ERR_EXPECTED_FIN', 'WS_ERR_EXPECTED_MASK', 'WS_ERR_INVALID_CLOSE_CODE', 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH', 'WS_ERR_INVALID_OPCODE',
-    'WS_ERR_UNEXPECTED_RSV_1', 'WS_ERR_UNEXPECTED_RSV_2_3'
-  ].map((code) => [code, 1002]))
-}
+/** A close frame without a code (RFC 6455 §7.4.1). */
+const NO_STATUS = 1005
 
 /** The sockets. Everything that can refuse one has run before its upgrade, so a refusal is an HTTP status. */
 const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async (fastify, { maxMessageBytes }) => {
@@ -96,14 +89,17 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     // The connection manager ends it, with a code, and not a server that the application had before.
     fastify.websocketServer.clients?.delete(socket)
     socket.removeAllListeners()
-    // `ws` closes by itself when the peer does, or breaks the protocol: what was queued goes first.
+    // `ws` closes by itself when the peer does, or breaks the protocol: what was queued goes first, and nothing may follow.
     const { close } = socket
-    socket.close = (code, reason) => {
+    socket.close = (...args) => {
+      const [code = NO_STATUS, reason = ''] = args
       connection.flush()
-      close.call(socket, code, reason)
+      connection.closed(code, reason.toString())
+      close.apply(socket, args)
     }
-    socket.on('error', (error: NodeJS.ErrnoException) => { connection.closed(protocolErrors[error.code ?? ''] ?? 1006, error.message) })
+    socket.on('error', (error) => { fastify.log.debug({ err: error, connection_id: connection.id }, 'the peer broke the protocol') })
     socket.on('close', (code, reason) => { connections.closed(connection, code, reason.toString()) })
+    socket.on('pong', () => { connection.heard = true })
     socket.on('message', (data: Buffer, isBinary) => {
       try {
         if (data.length > maxMessageBytes) connection.close('too_large')

@@ -83,7 +83,7 @@ export class ConnectionManager {
   /** Opens no more and closes all; resolves when every socket has shaken hands, or after `waitMs` when the others were ended. */
   async stop (code: CloseCode, waitMs: number): Promise<void> {
     this.#stopping = true
-    for (const connection of this.#users) connection.close(code)
+    this.#users.forEach((connection) => { connection.close(code) })
     if (this.#closing.size === 0) return
 
     await new Promise<void>((resolve) => {

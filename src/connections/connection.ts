@@ -1,15 +1,13 @@
 import type { Identity } from '../access/identity.js'
 import type { Notification, Replay } from '../broker/broker.js'
-import { type AppError, type CloseCode, errors } from '../errors.js'
+import { type CloseCode, errors } from '../errors.js'
 import { encode, type Resume, type ServerFrame } from '../protocol/server-frames.js'
+import { Inbound, type InboundLimits } from './inbound.js'
 import { Outbox } from './outbox.js'
-import { RateLimit } from './rate-limit.js'
 import type { Transport } from './transport.js'
 
-export interface ConnectionLimits {
+export interface ConnectionLimits extends InboundLimits {
   maxBufferedBytes: number
-  maxErrors: number
-  messageRate: number
 }
 
 /** How a connection ended. */
@@ -31,27 +29,29 @@ export interface ConnectionOwner {
 
 /** One socket: what it is sent, what it may send, and its end, which happens once. */
 export class Connection implements Identity {
+  // What a broadcast reads of every connection stands first, and so together in memory.
   readonly userId: string | null
+  readonly #transport: Transport
+  /** `seq` of the newest notification that this connection is past. */
+  #position: number
+  #ended = false
+  /** Notifications that came before the welcome; undefined after it. */
+  #held: Notification[] | undefined = []
+  /** There is one only while something waits. */
+  #outbox: Outbox | undefined
+  framesOut = 0
   readonly seesNames: boolean
   readonly openedAt: number
-  framesIn = 0
-  framesOut = 0
-  /** Kept by `Heartbeats`: what had been received when it last looked, and when the last change and the next heartbeat are. */
+  /** A message or a pong came since `Heartbeats` last looked. */
+  heard = false
+  /** Kept by `Heartbeats`: when the peer was last heard, what had been received by then, and when the next heartbeat is due. */
   heardBytes = 0
   heardAt = 0
   beatAt = 0
   readonly #owner: ConnectionOwner
   readonly #serial: number
-  readonly #transport: Transport
-  readonly #outbox: Outbox
-  #rateLimit: RateLimit | undefined
-  #errorsInRow = 0
-  #ended = false
-  /** Notifications that came before the welcome; undefined after it. */
-  #held: Notification[] | undefined = []
+  #inbound: Inbound | undefined
   #heldBytes = 0
-  /** `seq` of the newest notification that this connection is past. */
-  #position: number
 
   constructor (owner: ConnectionOwner, serial: number, { userId, seesNames }: Identity, transport: Transport, position: number, now: number) {
     this.#owner = owner
@@ -60,13 +60,13 @@ export class Connection implements Identity {
     this.seesNames = seesNames
     this.openedAt = now
     this.#transport = transport
-    this.#outbox = new Outbox(transport)
     this.#position = position
     transport.pause()
   }
 
   get id (): string { return `${this.#owner.idPrefix}-${this.#serial}` }
   get ended (): boolean { return this.#ended }
+  get framesIn (): number { return this.#inbound?.frames ?? 0 }
   get receivedBytes (): number { return this.#transport.receivedBytes }
 
   /** Sends the first frame, then what was missed, then what came meanwhile; from here on frames are read and delivery is live. */
@@ -106,7 +106,7 @@ export class Connection implements Identity {
 
   /** Whether nothing stands between this connection and what comes from `seq` on, so that `takeAll` may be used. */
   readyFor (seq: number): boolean {
-    return seq > this.#position && this.#held === undefined && this.#outbox.idle
+    return seq > this.#position && this.#held === undefined && (this.#outbox === undefined || this.#outbox.idle)
   }
 
   /** Writes the joined frames of `count` notifications up to `lastSeq` at once; says whether it did. */
@@ -114,9 +114,15 @@ export class Connection implements Identity {
     if (this.#ended) return false
 
     this.#position = lastSeq
-    this.framesOut += count
-    this.#outbox.write(frames)
+    this.#write(frames, count)
     return true
+  }
+
+  /** Sends a heartbeat, which comes before nothing and after nothing, but not before the welcome. */
+  beat (frame: Buffer): void {
+    if (this.#held !== undefined) return
+    if (this.#outbox === undefined) this.#write(frame, 1)
+    else this.queue(frame)
   }
 
   /** Queues a frame, or the parts of its bytes, behind all that came before it. */
@@ -129,8 +135,9 @@ export class Connection implements Identity {
   /** Queues the bytes of a frame for the end of this turn; false when the connection is, or is thereby, ended. */
   queue (...parts: Buffer[]): boolean {
     if (this.#ended) return false
-    for (const part of parts) this.#outbox.push(part)
-    if (this.#outbox.bytes > this.#owner.limits.maxBufferedBytes) {
+    const outbox = this.#outbox ??= new Outbox(this.#transport)
+    for (const part of parts) outbox.push(part)
+    if (outbox.bytes > this.#owner.limits.maxBufferedBytes) {
       this.#endSlow()
       return false
     }
@@ -141,31 +148,15 @@ export class Connection implements Identity {
 
   /** Writes what was queued. */
   flush (): void {
-    this.#outbox.flush()
+    this.#outbox?.flush()
+    if (this.#outbox?.idle === true) this.#outbox = undefined
   }
 
-  /** Counts a frame that came in and says whether it may be looked at; one that comes too fast is answered here. */
-  admitFrame (now: number): 'within' | 'over' {
-    this.framesIn++
-    this.#rateLimit ??= new RateLimit(this.#owner.limits.messageRate, now)
-    const verdict = this.#rateLimit.take(now)
-    if (verdict !== 'far_over') return verdict
-
-    this.close('rate_limited')
-    return 'over'
-  }
-
-  /** A frame was understood and answered. */
-  frameAccepted (): void {
-    this.#errorsInRow = 0
-  }
-
-  /** Answers a frame that was not accepted; too many of them in a row end the connection. */
-  refuseFrame ({ code, message, field }: AppError, now: number): void {
-    if (this.#ended) return
-
-    this.send({ type: 'error', data: { code, message, ...(field !== undefined && { field }) }, timestamp: new Date(now).toISOString() })
-    if (code !== 'rate_limited' && ++this.#errorsInRow > this.#owner.limits.maxErrors) this.close('too_many_errors')
+  /** The account of what the peer sends, when a message has come. */
+  hear (now: number): Inbound {
+    this.heard = true
+    this.#inbound ??= new Inbound(this.#owner.limits, now)
+    return this.#inbound
   }
 
   /** Ends the connection with a closing handshake, behind what was queued. */
@@ -174,7 +165,7 @@ export class Connection implements Identity {
 
     const { close, text } = errors[code]
     this.#end({ code: close, reason: text })
-    this.#outbox.flushAll()
+    this.#outbox?.flushAll()
     this.#transport.close(close, text)
   }
 
@@ -184,11 +175,16 @@ export class Connection implements Identity {
     this.#transport.terminate()
   }
 
-  /** The socket is closed, by either side. */
+  /** The socket is closed, or closes by itself: nothing can be sent any more. */
   closed (code: number, reason: string): void {
     if (this.#ended) return
     this.#end({ code, reason })
-    this.#outbox.clear()
+    this.#outbox?.clear()
+  }
+
+  #write (frames: Buffer, count: number): void {
+    this.framesOut += count
+    if (!this.#transport.write(frames)) this.#outbox = Outbox.full(this.#transport)
   }
 
   #end (end: End): void {
@@ -199,7 +195,7 @@ export class Connection implements Identity {
 
   /** What waited is let go at once; the close frame follows what the socket has taken already. */
   #endSlow (): void {
-    this.#outbox.clear()
+    this.#outbox?.clear()
     this.close('slow_consumer')
   }
 

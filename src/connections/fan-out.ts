@@ -23,7 +23,8 @@ interface Pass {
   firstSeq: number
   lastSeq: number
   excluded: Set<string>
-  groups: Iterator<Connection | Set<Connection>, undefined>
+  /** Iterators of collections, which a `for` that is left does not end: the next one goes on where it was. */
+  groups: Array<IterableIterator<Connection | Set<Connection>>>
   /** How many got all of them in one write. */
   connections: number
   users: number
@@ -85,7 +86,8 @@ export class FanOut {
     return { connections, users: Math.min(connections, 1) }
   }
 
-  async #endOfTurn (): Promise<void> {
+  /** Resolves when what waits for the end of this turn is written. Not `async`: everybody gets the same promise. */
+  #endOfTurn (): Promise<void> {
     this.#turn ??= new Promise((resolve) => {
       setImmediate(() => {
         this.#turn = undefined
@@ -93,7 +95,7 @@ export class FanOut {
         resolve()
       })
     })
-    await this.#turn
+    return this.#turn
   }
 
   #flush (): void {
@@ -123,15 +125,16 @@ export class FanOut {
   }
 
   #continue (pass: Pass): void {
-    for (let left = SLICE; left > 0;) {
-      const { value: group } = pass.groups.next()
-      if (group === undefined) {
-        this.#finish(pass)
+    let left = SLICE
+    for (const groups of pass.groups) {
+      for (const group of groups) {
+        left -= group instanceof Set ? this.#visitAll(group, pass) : this.#visit(group, pass)
+        if (left > 0) continue
+        setImmediate(() => { this.#continue(pass) })
         return
       }
-      left -= group instanceof Set ? this.#visitAll(group, pass) : this.#visit(group, pass)
     }
-    setImmediate(() => { this.#continue(pass) })
+    this.#finish(pass)
   }
 
   #visit (connection: Connection, pass: Pass): number {
@@ -152,7 +155,7 @@ export class FanOut {
   /** Whether the connection took the whole pass in one write; if not, it catches up by itself. */
   #give (connection: Connection, pass: Pass): boolean {
     const { frames, batch, firstSeq, lastSeq, excluded } = pass
-    if (!connection.readyFor(firstSeq) || (connection.userId !== null && excluded.has(connection.userId))) {
+    if (!connection.readyFor(firstSeq) || (excluded.size > 0 && connection.userId !== null && excluded.has(connection.userId))) {
       this.catchUp(connection)
       connection.flush()
       return false
@@ -174,7 +177,7 @@ export class FanOut {
 function countUser (userId: string, pass: Pass): void {
   pass.users++
   for (const { early, reach } of pass.batch) {
-    if (early.has(userId)) reach.users--
+    if (early.size > 0 && early.has(userId)) reach.users--
   }
 }
 

@@ -1,6 +1,7 @@
 import { encode } from '../protocol/server-frames.js'
 import { pingFrame } from '../protocol/text-frame.js'
 import type { Connection } from './connection.js'
+import type { UserIndex } from './user-index.js'
 
 export interface HeartbeatOptions {
   heartbeatIntervalMs: number
@@ -25,8 +26,7 @@ export class Heartbeats {
 
   /** The first heartbeat comes within the interval, so that those who connect together are not beaten together. */
   start (connection: Connection): void {
-    connection.heardBytes = connection.receivedBytes
-    connection.heardAt = this.#elapsedMs
+    this.#hear(connection)
     connection.beatAt = this.#elapsedMs + Math.ceil(this.#options.heartbeatIntervalMs * (1 - (++this.#started * GOLDEN_RATIO) % 1))
   }
 
@@ -34,24 +34,29 @@ export class Heartbeats {
    * Sends the heartbeats that are due, with a ping of the protocol, and ends the connections that have been silent for too long.
    * To be called several times in an interval.
    */
-  sweep (connections: Iterable<Connection>, now: number): void {
+  sweep (connections: UserIndex, now: number): void {
     const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#options
     const step = Math.max(0, now - (this.#sweptAt ?? now))
     this.#elapsedMs += Math.min(step, Math.ceil(heartbeatIntervalMs / 4))
     this.#sweptAt = now
 
     const heartbeat = Buffer.concat([encode({ type: 'heartbeat', timestamp: new Date(now).toISOString() }), pingFrame])
-    for (const connection of connections) {
-      if (connection.receivedBytes !== connection.heardBytes) {
-        connection.heardBytes = connection.receivedBytes
-        connection.heardAt = this.#elapsedMs
-      }
+    connections.forEach((connection) => {
+      if (connection.heard) this.#hear(connection)
       if (this.#elapsedMs - connection.heardAt >= heartbeatIntervalMs + heartbeatTimeoutMs) {
-        connection.abort('heartbeat_timeout')
+        // Part of a large message is a sign of life, too.
+        if (connection.receivedBytes === connection.heardBytes) connection.abort('heartbeat_timeout')
+        else this.#hear(connection)
       } else if (this.#elapsedMs >= connection.beatAt) {
         connection.beatAt = this.#elapsedMs + heartbeatIntervalMs
-        connection.queue(heartbeat)
+        connection.beat(heartbeat)
       }
-    }
+    })
+  }
+
+  #hear (connection: Connection): void {
+    connection.heard = false
+    connection.heardBytes = connection.receivedBytes
+    connection.heardAt = this.#elapsedMs
   }
 }

@@ -18,6 +18,13 @@ export class Outbox {
     this.#transport = transport
   }
 
+  /** The outbox of a transport that has just taken all that it can. */
+  static full (transport: Transport): Outbox {
+    const outbox = new Outbox(transport)
+    outbox.#waitForDrain()
+    return outbox
+  }
+
   /** Nothing waits, and a write would leave at once. */
   get idle (): boolean { return !this.#full && this.#queuedBytes === 0 }
 
@@ -32,17 +39,8 @@ export class Outbox {
 
   /** Writes what waits, as far as the transport takes it; the rest follows by itself. */
   flush (): void {
-    while (!this.#full && this.#queuedBytes > 0) this.write(this.#shift())
-  }
-
-  /** Writes past the queue, which is empty or has just been taken from. */
-  write (frames: Buffer): void {
-    if (this.#transport.write(frames)) return
-
-    this.#full = true
-    this.#transport.onDrain = () => {
-      this.#full = false
-      this.flush()
+    while (!this.#full && this.#queuedBytes > 0) {
+      if (!this.#transport.write(this.#shift())) this.#waitForDrain()
     }
   }
 
@@ -55,6 +53,14 @@ export class Outbox {
   clear (): void {
     this.#queue = NOTHING as Buffer[]
     this.#queuedBytes = 0
+  }
+
+  #waitForDrain (): void {
+    this.#full = true
+    this.#transport.onDrain = () => {
+      this.#full = false
+      this.flush()
+    }
   }
 
   /** Takes the frames for one write from the front. */

@@ -33,15 +33,24 @@ export function receive (connections: ConnectionManager, connection: Connection,
     return
   }
 
+  const inbound = connection.hear(now)
   try {
-    if (connection.admitFrame(now) === 'over') throw new AppError('rate_limited')
+    const pace = inbound.take(now)
+    if (pace === 'far_over') connection.close('rate_limited')
+    if (pace !== 'within') throw new AppError('rate_limited')
     const frame = decode(data.toString())
     handle(frame.type, { connection, connections, now }, frame)
-    connection.frameAccepted()
+    inbound.accepted()
   } catch (error) {
     if (!(error instanceof AppError)) throw error
-    connection.refuseFrame(error, now)
+    refuse(connection, error, now)
+    if (error.code !== 'rate_limited' && inbound.refused()) connection.close('too_many_errors')
   }
+}
+
+function refuse (connection: Connection, { code, message, field }: AppError, now: number): void {
+  if (connection.ended) return
+  connection.send({ type: 'error', data: { code, message, ...(field !== undefined && { field }) }, timestamp: new Date(now).toISOString() })
 }
 
 function handle<T extends ClientFrameType> (type: T, context: Context, frame: ClientFrame<T>): void {

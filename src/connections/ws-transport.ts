@@ -19,9 +19,6 @@ let Request: (new () => WriteRequest) | undefined
 /** A request is used up only by a write that the kernel does not take at once. */
 let spare: WriteRequest | undefined
 
-/** `readyState` of a socket that is open, as in the browser. */
-const OPEN = 1
-
 /**
  * A `ws` socket for what comes in and for control frames; data frames are written as they are to the TCP socket under it,
  * past the machinery of streams, which costs as much again as the rest of our part of a write. Where something is not as
@@ -42,7 +39,6 @@ export class WsTransport implements Transport {
   }
 
   write (frames: Buffer): boolean {
-    if (this.#webSocket.readyState !== OPEN) return true // Nothing may follow the close frame.
     const handle = this.#handle
     if (handle === undefined || Request === undefined || this.#busy) return this.#writeToStream(frames)
 

@@ -137,10 +137,12 @@ t.test('a connection that is silent for the interval and the time-out is ended a
   const connections = new ConnectionManager({ ...options, onEnd: (_connection, { code }) => { ends.push(code) } })
   connections.sweep(0)
   const [, silent] = await open(connections, 'ada')
-  const [, alive] = await open(connections, 'ben')
+  const [talking, alive] = await open(connections, 'ben')
+  const [, uploading] = await open(connections, 'cem')
 
   for (let now = 100; now < 1400; now += 100) {
-    alive.receivedBytes++
+    talking.heard = true
+    uploading.receivedBytes++
     connections.sweep(now)
   }
   t.equal(silent.closedWith, undefined)
@@ -149,7 +151,8 @@ t.test('a connection that is silent for the interval and the time-out is ended a
   t.equal(silent.closedWith, 4002)
   t.ok(silent.terminated)
   t.equal(alive.closedWith, undefined)
-  t.strictSame(connections.getConnectedUsers(), ['ben'])
+  t.equal(uploading.closedWith, undefined)
+  t.strictSame(connections.getConnectedUsers(), ['ben', 'cem'])
   t.strictSame(ends, [4002])
 })
 

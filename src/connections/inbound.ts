@@ -1,0 +1,35 @@
+import { RateLimit } from './rate-limit.js'
+
+export interface InboundLimits {
+  maxErrors: number
+  messageRate: number
+}
+
+/** What one connection has sent: how much, how fast, and how often in a row it could not be accepted. */
+export class Inbound {
+  frames = 0
+  readonly #limits: InboundLimits
+  readonly #rateLimit: RateLimit
+  #errorsInRow = 0
+
+  constructor (limits: InboundLimits, now: number) {
+    this.#limits = limits
+    this.#rateLimit = new RateLimit(limits.messageRate, now)
+  }
+
+  /** Counts a frame, and says how its pace is. */
+  take (now: number): ReturnType<RateLimit['take']> {
+    this.frames++
+    return this.#rateLimit.take(now)
+  }
+
+  /** A frame was understood and answered. */
+  accepted (): void {
+    this.#errorsInRow = 0
+  }
+
+  /** A frame was not accepted; says whether that was one too many in a row. */
+  refused (): boolean {
+    return ++this.#errorsInRow > this.#limits.maxErrors
+  }
+}
