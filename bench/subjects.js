@@ -37,7 +37,7 @@ export const subjects = [
     name: 'herald',
     title: 'Herald',
     command: node('../dist/src/server.js'),
-    env: { HOST: '127.0.0.1', LOG_LEVEL: 'warn', JWT_SECRET: secret },
+    env: { HOST: '127.0.0.1', LOG_LEVEL: 'warn', JWT_SECRET: secret, BROKER_URL: 'memory:' }, // The others keep nothing.
     socketPath: (user) => `/api/v1/ws/${user}?token=${token({ sub: user })}`,
     notifyPath: (user) => `/api/v1/ws/notify/${user}`,
     broadcastPath: '/api/v1/ws/broadcast',

@@ -10,7 +10,7 @@ declare module 'fastify' {
   }
 }
 
-export interface ConnectionsOptions extends Omit<ConnectionManagerOptions, 'idPrefix' | 'onEnd'> {
+export interface ConnectionsOptions extends Omit<ConnectionManagerOptions, 'idPrefix' | 'onEnd' | 'onFailed'> {
   /** How long a stop waits for the clients to shake hands. */
   drainMs: number
 }
@@ -21,6 +21,9 @@ const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify
   const connections = new ConnectionManager({
     ...options,
     idPrefix: randomBytes(4).toString('hex'),
+    onFailed ({ id }, error) {
+      fastify.log.error({ err: error, connection_id: id }, 'failed')
+    },
     onEnd ({ id, userId, openedAt, framesIn, framesOut }, { code, reason }) {
       fastify.log.info({
         connection_id: id,

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Broker } from '../src/broker/broker.js'
-import { createLocalBroker } from '../src/broker/local.js'
+import type { JournalOptions } from '../src/broker/journal.js'
+import { openBroker } from '../src/broker/open.js'
 import { Notifications } from '../src/notifications/notifications.js'
 
 declare module 'fastify' {
@@ -13,11 +14,33 @@ declare module 'fastify' {
   }
 }
 
-const notificationsPlugin: FastifyPluginAsync = async (fastify) => {
-  const epoch = `${Date.now().toString(36)}${randomBytes(2).toString('hex')}`
-  const broker = createLocalBroker(epoch, (notification) => fastify.connections.deliver(notification))
+export interface NotificationsOptions extends JournalOptions {
+  brokerUrl: string
+}
+
+const EXPIRE_MS = 1000
+
+const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fastify, { brokerUrl, ...options }) => {
+  const broker = await openBroker({
+    ...options,
+    url: brokerUrl,
+    newEpoch: `${Date.now().toString(36)}${randomBytes(2).toString('hex')}`,
+    now: Date.now,
+    deliver: (notification) => fastify.connections.deliver(notification),
+    onTrouble (error) {
+      if (error === undefined) fastify.log.info('notifications are kept again')
+      else fastify.log.error({ err: error }, 'notifications cannot be kept, and are refused')
+    }
+  })
   fastify.decorate('broker', broker)
   fastify.decorate('notifications', new Notifications(broker, Date.now))
+
+  const expire = setInterval(() => { broker.expire() }, EXPIRE_MS)
+  expire.unref()
+  fastify.addHook('onClose', async () => {
+    clearInterval(expire)
+    await broker.close()
+  })
 }
 
 export default fp(notificationsPlugin, { name: 'notifications', fastify: '5.x', dependencies: ['connections'] })

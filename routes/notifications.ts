@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
 import { AppError } from '../src/errors.js'
-import { BroadcastBodySchema, BroadcastOutcomeSchema, NotifyBodySchema, NotifyOutcomeSchema, UserParamsSchema } from '../src/protocol/rest.js'
+import type { Sent } from '../src/notifications/notifications.js'
+import { BroadcastBodySchema, BroadcastOutcomeSchema, IdempotencyHeadersSchema, NotifyBodySchema, NotifyOutcomeSchema, UserParamsSchema } from '../src/protocol/rest.js'
 
 export interface NotificationsRoutesOptions {
   maxBodyBytes: number
@@ -18,20 +20,27 @@ const notificationsRoutes: FastifyPluginAsyncTypebox<NotificationsRoutesOptions>
 
   fastify.post('/notify/:user_id', {
     ...common,
-    schema: { params: UserParamsSchema, body: NotifyBodySchema, response: { 200: NotifyOutcomeSchema } }
-  }, async ({ params, body }) => await notifications.sendToUser(params.user_id, {
+    schema: { params: UserParamsSchema, headers: IdempotencyHeadersSchema, body: NotifyBodySchema, response: { 200: NotifyOutcomeSchema } }
+  }, async ({ params, headers, body }, reply) => answer(reply, await notifications.sendToUser(params.user_id, {
     notificationType: body.notification_type,
-    data: body.message
-  }))
+    data: body.message,
+    ...(body.ttl !== undefined && { ttl: body.ttl })
+  }, { idempotencyKey: headers['idempotency-key'] })))
 
   fastify.post('/broadcast', {
     ...common,
-    schema: { body: BroadcastBodySchema, response: { 200: BroadcastOutcomeSchema } }
-  }, async ({ body }) => await notifications.broadcast({
+    schema: { headers: IdempotencyHeadersSchema, body: BroadcastBodySchema, response: { 200: BroadcastOutcomeSchema } }
+  }, async ({ headers, body }, reply) => answer(reply, await notifications.broadcast({
     notificationType: body.notification_type,
     data: body.message,
+    ...(body.ttl !== undefined && { ttl: body.ttl }),
     ...(body.exclude_user !== undefined && { excludeUser: body.exclude_user })
-  }))
+  }, { idempotencyKey: headers['idempotency-key'] })))
+}
+
+function answer<Outcome> (reply: FastifyReply, { repeated, ...outcome }: Sent<Outcome>): Omit<Sent<Outcome>, 'repeated'> {
+  if (repeated) reply.header('idempotency-replayed', 'true')
+  return outcome
 }
 
 export default fp(notificationsRoutes, {

@@ -77,9 +77,9 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     log.info({ connection_id: connection.id, user_id: connection.userId, ip }, 'connected')
     listen(socket, connection)
 
-    const { last_event_id: after } = query as { last_event_id?: string }
-    broker.replay(identity.userId, after).then((replay) => {
-      const resume = after === undefined ? 'none' : replay.gap ? 'gap' : 'caught_up'
+    const { last_event_id: lastEventId } = query as { last_event_id?: unknown }
+    broker.replay(identity.userId, lastEventId === undefined ? undefined : String(lastEventId)).then((replay) => {
+      const resume = lastEventId === undefined ? 'none' : replay.gap ? 'gap' : 'caught_up'
       connection.welcome(replay, resume, connections.getTotalConnectionsCount(), Date.now())
     }).catch((error: unknown) => { fail(connection, error) })
   }

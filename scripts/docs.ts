@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { TSchema } from '@sinclair/typebox'
@@ -8,6 +8,7 @@ import { serverFrames } from '../src/protocol/server-frames.js'
 import { SettingsSchema } from '../src/settings.js'
 
 const readme = join(import.meta.dirname, '../README.md')
+const bench = join(import.meta.dirname, '../bench')
 
 const row = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
 const table = (head: string[], rows: string[][]) => [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n')
@@ -24,8 +25,35 @@ const tables: Record<string, () => string> = {
   errors: () => table(['code', 'HTTP status', 'close code', 'what it says'], (Object.keys(errors) as ErrorCode[]).map((name) => {
     const { status, close, text } = errorEntry(name)
     return [code(name), String(status ?? ''), String(close ?? ''), text]
-  }))
+  })),
+
+  bench: () => {
+    const { broadcast, memory } = newestResults()
+    const floor = broadcast['uwebsockets']
+    return table(
+      ['', 'µs per message', 'times the floor', 'µs in a burst of 10', 'times the floor', 'KB per idle connection'],
+      Object.entries(broadcast).map(([name, cases]) => [
+        titles[name] ?? name,
+        ...['1', '10'].flatMap((perTurn) => [median(cases, perTurn, 'total', 2), (value(cases, perTurn, 'total') / value(floor, perTurn, 'total')).toFixed(2)]),
+        median(memory[name], '10000', 'kbEach', 1)
+      ])
+    )
+  }
 }
+
+/** The median of a metric by case, for each subject. */
+type Figure = Record<string, Record<string, Record<string, { median: number }>>>
+
+const { subjects } = await import(pathToFileURL(join(bench, 'subjects.js')).href) as { subjects: Array<{ name: string, title: string }> }
+const titles = Object.fromEntries(subjects.map(({ name, title }) => [name, title]))
+
+function newestResults (): { broadcast: Figure, memory: Figure } {
+  const file = readdirSync(join(bench, 'results')).filter((name) => /^\d.*\.json$/.test(name)).sort().at(-1) ?? ''
+  return JSON.parse(readFileSync(join(bench, 'results', file), 'utf8')).results
+}
+
+const value = (cases: Figure[string] | undefined, name: string, metric: string): number => cases?.[name]?.[metric]?.median ?? NaN
+const median = (cases: Figure[string] | undefined, name: string, metric: string, digits: number): string => value(cases, name, metric).toFixed(digits)
 
 function frameTable (frames: Record<string, TSchema>): string {
   return table(['`type`', 'when', 'example'], Object.entries(frames)

@@ -14,6 +14,7 @@ import statsRoutes from '../routes/stats.js'
 import testPageRoutes from '../routes/test-page.js'
 import unknownRoutes from '../routes/unknown.js'
 import websocketRoutes from '../routes/websocket.js'
+import { BrokerError } from './broker/broker.js'
 import { type Config, ConfigError, readConfig } from './config.js'
 import { AppError, notFound } from './errors.js'
 import { serializers } from './log.js'
@@ -22,7 +23,7 @@ import { type Settings, SettingsSchema } from './settings.js'
 // What the plugins add to the types of Fastify comes along with this module.
 export type {} from '../plugins/connections.js'
 export type {} from '../plugins/notifications.js'
-export { AppError, ConfigError }
+export { AppError, BrokerError, ConfigError }
 export type { ConnectionManager } from './connections/connection-manager.js'
 export type { BroadcastInput, NotificationInput, Notifications } from './notifications/notifications.js'
 
@@ -40,7 +41,7 @@ const CLIENT_SHARE = 0.8
 
 /**
  * Adds the service to a Fastify application: its addresses, and the decorators `notifications` and `connections`.
- * Registration fails with a `ConfigError` when the options cannot be used.
+ * Registration fails with a `ConfigError` when the options cannot be used, and with a `BrokerError` when the journal cannot.
  */
 const herald: FastifyPluginAsync<HeraldOptions> = async (fastify, { prefix, ...options }) => {
   const unknown = Object.keys(options).filter((name) => !(name in SettingsSchema.properties))
@@ -59,7 +60,13 @@ async function compose (fastify: FastifyInstance, config: Config, prefix = ''): 
     heartbeatIntervalMs: config.HEARTBEAT_INTERVAL_MS,
     heartbeatTimeoutMs: config.HEARTBEAT_TIMEOUT_MS
   })
-  await fastify.register(notifications)
+  await fastify.register(notifications, {
+    brokerUrl: config.BROKER_URL,
+    retentionMs: config.RETENTION_SECONDS * 1000,
+    retentionPerUser: config.RETENTION_PER_USER,
+    retentionBroadcast: config.RETENTION_BROADCAST,
+    idempotencyMs: config.IDEMPOTENCY_SECONDS * 1000
+  })
   await fastify.register(websocket, { maxMessageBytes: config.MAX_MESSAGE_BYTES })
   await fastify.register(async (api: FastifyInstance) => {
     api.addHook('onRoute', (route) => { route.logSerializers = serializers })

@@ -58,7 +58,8 @@ export function readConfig (source: Record<string, unknown>): Config {
 
 const limitNames = [
   'MAX_CONNECTIONS', 'MAX_CONNECTIONS_PER_USER', 'MESSAGE_RATE', 'MAX_MESSAGE_BYTES', 'MAX_BODY_BYTES',
-  'MAX_BUFFERED_BYTES', 'MAX_ERRORS', 'HEARTBEAT_INTERVAL_MS', 'HEARTBEAT_TIMEOUT_MS'
+  'MAX_BUFFERED_BYTES', 'MAX_ERRORS', 'HEARTBEAT_INTERVAL_MS', 'HEARTBEAT_TIMEOUT_MS',
+  'RETENTION_SECONDS', 'RETENTION_PER_USER', 'RETENTION_BROADCAST', 'IDEMPOTENCY_SECONDS'
 ] as const
 
 /** 0 lifts a limit: from here on it is a number that is never reached. */
@@ -107,8 +108,8 @@ function checkTogether (settings: Settings): string[] {
   if (JWT_SECRET?.startsWith('-----BEGIN')) problems.push('JWT_SECRET is a PEM key: a public one goes into JWT_PUBLIC_KEY')
   if (JWT_PUBLIC_KEY !== undefined && !isPublicKey(JWT_PUBLIC_KEY)) problems.push('JWT_PUBLIC_KEY is not a public key in PEM, of RSA, EC or Ed25519')
 
-  if (/^(file|rediss?):/.test(BROKER_URL)) problems.push(`BROKER_URL is ${BROKER_URL.split(':')[0]}:, which is not available yet: use memory:`)
-  else if (BROKER_URL !== 'memory:') problems.push('BROKER_URL must be memory:')
+  if (/^rediss?:/.test(BROKER_URL)) problems.push('BROKER_URL is redis:, which is not available yet: use file: or memory:')
+  else if (BROKER_URL !== 'memory:' && !/^file:./.test(BROKER_URL)) problems.push('BROKER_URL must be memory:, or file: and a folder, as in file:./data')
 
   if (ALLOWED_ORIGINS !== undefined && ALLOWED_ORIGINS !== '*') {
     for (const origin of commaList(ALLOWED_ORIGINS)) {

@@ -41,9 +41,11 @@ export const errors = {
   not_found: { status: 404, text: 'There is nothing at this address' },
   request_timeout: { status: 408, text: 'The request did not arrive in time' },
   unsupported_media_type: { status: 415, text: 'The body has to be application/json' },
+  idempotency_mismatch: { status: 422, text: 'The idempotency key belongs to a call with another body' },
   upgrade_required: { status: 426, text: 'This address is a WebSocket' },
   headers_too_large: { status: 431, text: 'The headers are too large' },
   too_many_connections: { status: 429, text: 'This user has too many connections' },
+  journal_unavailable: { status: 503, retryAfter: 1, text: 'The notification cannot be kept at the moment, and was not sent' },
   server_full: { status: 503, retryAfter: 5, text: 'The server has as many connections as it may' }
 } as const satisfies Record<string, ErrorEntry>
 

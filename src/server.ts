@@ -1,5 +1,6 @@
 import closeWithGrace from 'close-with-grace'
 import { createApp } from './app.js'
+import { BrokerError } from './broker/broker.js'
 import { ConfigError, readConfig } from './config.js'
 import { loggerOptions } from './log.js'
 
@@ -38,6 +39,7 @@ closeWithGrace({ delay: Math.max(DRAIN_SECONDS, 1) * 1000, logger: app.log }, as
 })
 
 app.listen({ host: HOST, port: PORT }).catch((error: NodeJS.ErrnoException) => {
+  if (error instanceof BrokerError) giveUp(error.message)
   if (error.code === 'EADDRINUSE') giveUp(`PORT ${PORT} on ${HOST} is in use: stop what listens there, or set PORT`)
   if (['listen', 'getaddrinfo'].includes(error.syscall ?? '')) giveUp(`HOST ${HOST}, PORT ${PORT} cannot be listened on: ${error.message}`)
   throw error

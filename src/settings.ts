@@ -14,7 +14,7 @@ export const SettingsSchema = Type.Object({
   LOG_LEVEL: Type.Union(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map((level) => Type.Literal(level)), {
     default: 'info', description: 'what is logged'
   }),
-  BROKER_URL: text('where notifications go through: `memory:`', { default: 'memory:' }),
+  BROKER_URL: text('where notifications are kept: `file:` and a folder, or `memory:`, which ends with the process', { default: 'file:./data' }),
   JWT_SECRET: optional(text('the secret that tokens are signed with (HS256, HS384, HS512)')),
   JWT_PUBLIC_KEY: optional(text('the public key that tokens are verified with: PEM, of RSA, EC or Ed25519; `\\n` may stand for a line break')),
   JWT_JWKS_URL: optional(text('not available yet: a start with it is refused')),
@@ -36,6 +36,10 @@ export const SettingsSchema = Type.Object({
   MAX_ERRORS: limit(10, 'errors in a row from one socket, then close 1008'),
   HEARTBEAT_INTERVAL_MS: limit(25_000, 'time between heartbeats; 0 sends none'),
   HEARTBEAT_TIMEOUT_MS: limit(10_000, 'how much longer than that a socket may be silent, then close 4002'),
+  RETENTION_SECONDS: limit(86_400, 'how long a notification is kept for those who come back'),
+  RETENTION_PER_USER: limit(1000, 'personal notifications that are kept for a user'),
+  RETENTION_BROADCAST: limit(10_000, 'broadcasts that are kept'),
+  IDEMPOTENCY_SECONDS: limit(300, 'how long an `Idempotency-Key` is remembered'),
   DRAIN_SECONDS: Type.Integer({ minimum: 0, maximum: 86_400, default: 10, description: 'how long a stop may take; 0 waits for nobody' })
 })
 

@@ -24,6 +24,7 @@ async function startMeasured (t: Test) {
     execArgv: ['--expose-gc', '--no-opt', '--import=tsx'],
     env: {
       PATH: process.env['PATH'],
+      BROKER_URL: 'memory:',
       JWT_SECRET: SECRET,
       HEARTBEAT_INTERVAL_MS: String(SILENCE_MS / 2),
       HEARTBEAT_TIMEOUT_MS: String(SILENCE_MS / 2)

@@ -37,7 +37,7 @@ async function listen (app: FastifyInstance, prefix = '') {
 
 t.test('an application that has the same plugins already can register herald', async (t) => {
   const app = await buildHost(t)
-  await app.register(herald, { JWT_SECRET: SECRET, TEST_PAGE: true })
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET, TEST_PAGE: true })
   const service = await listen(app)
 
   const client = await connect(t, addressOf(service, 'ada'))
@@ -52,7 +52,7 @@ t.test('an application that has the same plugins already can register herald', a
 
 t.test('what is the application\'s own stays so beside herald', async (t) => {
   const app = await buildHost(t)
-  await app.register(herald, { JWT_SECRET: SECRET })
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET })
   const { address, http } = await listen(app)
   const text = async (path: string) => await (await fetch(`${address}${path}`)).text()
 
@@ -73,7 +73,7 @@ t.test('what is the application\'s own stays so beside herald', async (t) => {
 t.test('an application that has none of the plugins can register herald, and its own routes after it', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
-  await app.register(herald, { JWT_SECRET: SECRET })
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET })
   app.get('/own-socket', { websocket: true }, (socket) => { socket.send('{"type":"own","data":{}}') })
   app.get('/fails', async () => { throw new Error('of the application') })
   const service = await listen(app)
@@ -86,7 +86,7 @@ t.test('an application that has none of the plugins can register herald, and its
 
 t.test('a stop of the application closes the sockets of herald with 1001', async (t) => {
   const app = await buildHost(t)
-  await app.register(herald, { JWT_SECRET: SECRET })
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET })
   const client = await connect(t, addressOf(await listen(app), 'ada'))
 
   await app.close()
@@ -102,7 +102,7 @@ t.test('two of them under two prefixes of one application share nothing', async 
   const secrets = ['the secret of the one, 32 bytes or more', 'the secret of the two, 32 bytes or more']
   for (const [index, secret] of secrets.entries()) {
     await app.register(async (part) => {
-      await part.register(herald, { JWT_SECRET: secret })
+      await part.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: secret })
       parts.push(part)
     }, { prefix: `/part-${index}` })
   }
@@ -130,7 +130,7 @@ t.test('two of them under two prefixes of one application share nothing', async 
 
 t.test('an upgrade that the router cannot read does not hold up a stop of the application', async (t) => {
   const app = fastify()
-  await app.register(herald, { JWT_SECRET: SECRET })
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET })
   await app.listen({ host: '127.0.0.1', port: 0 })
   const url = app.listeningOrigin.replace('http', 'ws')
 
@@ -145,7 +145,7 @@ t.test('a token is not in the log of the application, wherever it was sent', asy
   const lines: string[] = []
   const app = fastify({ logger: { level: 'trace', stream: { write: (line: string) => { lines.push(line) } } } })
   t.teardown(() => app.close())
-  await app.register(herald, { JWT_SECRET: SECRET, TEST_PAGE: true })
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET, TEST_PAGE: true })
   await app.listen({ host: '127.0.0.1', port: 0 })
   const token = sign({ sub: 'ada' })
 
@@ -165,7 +165,7 @@ t.test('an option that is no setting is refused, a prefix stands before the addr
   t.teardown(() => app.close())
 
   await t.rejects(Promise.resolve(fastify().register(herald, JSON.parse('{"jwtSecret":"x"}'))), { name: 'ConfigError', message: /jwtSecret/ })
-  await app.register(herald, { JWT_SECRET: SECRET, prefix: '/push' })
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET, prefix: '/push' })
 
   t.equal((await app.inject('/push/api/v1/ws/stats')).statusCode, 401)
 })

@@ -11,7 +11,7 @@ t.setTimeout(120_000)
 /** What every program does: serves with the plugin, connects, sends, counts, and tells. */
 const body = `
 const app = fastify()
-app.register(herald, { JWT_SECRET: 'a secret of the package, 32 bytes long', WS_AUTH: 'optional', MAX_ERRORS: 3 })
+app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: 'a secret of the package, 32 bytes long', WS_AUTH: 'optional', MAX_ERRORS: 3 })
 app.get('/mine', async () => ({ mine: true }))
 const address = await app.listen({ host: '127.0.0.1', port: 0 })
 
@@ -116,7 +116,7 @@ t.test('two applications in one process share nothing', async (t) => {
 import jwt from '@fastify/jwt'
 const serve = async (JWT_SECRET) => {
   const app = fastify()
-  app.register(herald, { JWT_SECRET })
+  app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET })
   const address = await app.listen({ host: '127.0.0.1', port: 0 })
   const signer = fastify()
   await signer.register(jwt, { secret: JWT_SECRET })

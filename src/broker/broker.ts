@@ -15,8 +15,12 @@ export interface Notification {
 export interface Draft {
   userId: string | null
   excludeUser: string | null
+  /** How long it is kept, at most; undefined: as long as any. */
+  ttlMs: number | undefined
   /** See `encodeNotificationTail`. */
   tail: string
+  /** Of calls with the same key one publishes; `fingerprint` tells whether they ask for the same. */
+  idempotency: { key: string, fingerprint: string } | undefined
 }
 
 /** How many open sockets, and users, a notification was handed to. */
@@ -27,27 +31,57 @@ export interface Reach {
 
 export interface Published extends Reach {
   id: string
-  /** Whether the journal keeps it. */
+  /** Whether it would survive the end of this process. */
   stored: boolean
+  /** An earlier call with the same idempotency key has published it; this one has not. */
+  repeated: boolean
+}
+
+/** Part of what was missed. */
+export interface Page {
+  /** In `seq` order. */
+  notifications: Notification[]
+  /** There is nothing left up to here that is not in this page or one before it. */
+  lastSeq: number
+  /** Nothing newer was there when this was read. */
+  complete: boolean
+  /** Something has left the journal since the pages before were read: the reader was too slow for it. */
+  gap: boolean
 }
 
 export interface Replay {
-  /** What was missed, in `seq` order. */
-  notifications: Notification[]
   /** Something that could have been missed is no longer there. */
   gap: boolean
-  /** The newest id and `seq` when this was read. */
+  /** How many notifications were missed that are still there. */
+  count: number
+  /** The newest id. */
   lastEventId: string
-  lastSeq: number
+  /** `seq` after which `read` reads. */
+  after: number
+  /** The notifications that concern the user after a `seq`: one or more if there are any, and more only up to so many bytes. */
+  read: (after: number, maxBytes: number) => Promise<Page>
 }
 
 /** The only seam for storage and scale. */
 export interface Broker {
-  /** Gives a draft its id, keeps it, hands it to every socket that it concerns. Rejects when it cannot keep its promise. */
+  /**
+   * Gives a draft its id, keeps it, hands it to every socket that it concerns.
+   * @throws AppError `journal_unavailable` when it cannot be kept, `idempotency_mismatch`
+   */
   publish: (draft: Draft) => Promise<Published>
-  /** What the sockets of this user (null: anonymous) have missed after the id; undefined asks for nothing. */
-  replay: (userId: string | null, after: string | undefined) => Promise<Replay>
+  /**
+   * How the return of this user (null: anonymous) with the id of the last notification that he has goes; undefined: he has none,
+   * and gets what is delivered from the moment of this call on.
+   */
+  replay: (userId: string | null, lastEventId: string | undefined) => Promise<Replay>
+  /** Resolves when all that was accepted is kept and delivered. */
+  close: () => Promise<void>
 }
 
 /** Hands a notification to the sockets of this node; resolves when it is written. */
 export type Deliver = (notification: Notification) => Promise<Reach>
+
+/** The broker cannot be started; the message says why in one line. */
+export class BrokerError extends Error {
+  override name = 'BrokerError'
+}

@@ -1,20 +1,173 @@
-import { encodeNotification } from '../protocol/server-frames.js'
-import type { Broker, Deliver } from './broker.js'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { AppError } from '../errors.js'
+import type { Broker, Deliver, Draft, Notification, Published, Reach, Replay } from './broker.js'
+import type { KeptOutcome } from './idempotency.js'
+import type { Journal } from './journal.js'
 
-/** The broker of a single process: it numbers and delivers, and keeps nothing. */
-export function createLocalBroker (epoch: string, deliver: Deliver): Broker {
-  let seq = 0
-  const idOf = (seq: number) => `${epoch}-${seq}`
+/** Notifications that are kept in one write. */
+const MAX_BATCH = 1000
 
-  return {
-    async publish ({ userId, excludeUser, tail }) {
-      const id = idOf(++seq)
-      return { id, ...await deliver({ seq, id, userId, excludeUser, frame: encodeNotification(id, tail) }), stored: false }
-    },
+interface Waiting {
+  draft: Draft
+  resolve: (published: Promise<Published>) => void
+  reject: (error: Error) => void
+}
 
-    async replay (_userId, after) {
-      const lastEventId = idOf(seq)
-      return { notifications: [], gap: after !== undefined && after !== lastEventId, lastEventId, lastSeq: seq }
+export interface LocalBrokerOptions {
+  now: () => number
+  deliver: Deliver
+  /** Something could not be written: `error` says why. Undefined: it can again. */
+  onTrouble: (error: unknown) => void
+}
+
+/** The broker of a single process: what waits while one write is under way goes into the next. */
+export class LocalBroker implements Broker {
+  readonly #journal: Journal
+  readonly #options: LocalBrokerOptions
+  #waiting: Waiting[] = []
+  #outcomes: Array<[key: string, outcome: KeptOutcome]> = []
+  #expireDue = false
+  #work: Promise<void> | undefined
+  /** Calls with an idempotency key whose outcome is not in the journal yet. */
+  readonly #unfinished = new Map<string, { fingerprint: string, published: Promise<Published> }>()
+  /** `seq` of the newest notification that was handed over. */
+  #delivered: number
+  #troubled = false
+
+  constructor (journal: Journal, options: LocalBrokerOptions) {
+    this.#journal = journal
+    this.#options = options
+    this.#delivered = journal.seq
+  }
+
+  async publish (draft: Draft): Promise<Published> {
+    const { idempotency } = draft
+    if (idempotency === undefined) return await this.#enqueue(draft)
+
+    const { key, fingerprint } = idempotency
+    const unfinished = this.#unfinished.get(key)
+    const kept = unfinished ?? this.#journal.outcomeOf(key, this.#options.now())
+    if (kept !== undefined && kept.fingerprint !== fingerprint) throw new AppError('idempotency_mismatch')
+    if (unfinished !== undefined) return { ...await unfinished.published, repeated: true }
+    if (kept !== undefined) return this.#published(kept as KeptOutcome, true)
+
+    const published = this.#enqueue(draft)
+    this.#unfinished.set(key, { fingerprint, published })
+    try {
+      const { id, connections, users } = await published
+      this.#outcomes.push([key, { fingerprint, id, connections, users }])
+      this.#start()
+    } catch (error) {
+      this.#unfinished.delete(key)
+      throw error
     }
+    return await published
+  }
+
+  async replay (userId: string | null, lastEventId: string | undefined): Promise<Replay> {
+    const now = this.#options.now()
+    const after = lastEventId === undefined ? this.#delivered : this.#seqOf(lastEventId)
+    const { gap, count } = lastEventId === undefined ? { gap: false, count: 0 } : this.#journal.survey(userId, after ?? 0, now)
+    return {
+      gap: gap || after === undefined,
+      count,
+      lastEventId: this.#journal.idOf(lastEventId === undefined ? this.#delivered : this.#journal.seq),
+      after: after ?? 0,
+      read: async (position, maxBytes) => this.#journal.read(userId, position, now, maxBytes)
+    }
+  }
+
+  /** Removes what has come to its end, a little at a time. */
+  expire (): void {
+    this.#expireDue = true
+    this.#start()
+  }
+
+  /** Resolves when all that was accepted is kept. */
+  async settled (): Promise<void> {
+    while (this.#work !== undefined) await this.#work
+  }
+
+  async close (): Promise<void> {
+    await this.settled()
+    await this.#journal.close()
+  }
+
+  /** The `seq` of an id; undefined for one that was never given. */
+  #seqOf (id: string): number | undefined {
+    const [, epoch, digits] = /^(.*)-(0|[1-9]\d{0,15})$/.exec(id) ?? []
+    const seq = Number(digits)
+    return epoch === this.#journal.epoch && seq <= this.#journal.seq ? seq : undefined
+  }
+
+  async #enqueue (draft: Draft): Promise<Published> {
+    return await new Promise((resolve, reject) => {
+      this.#waiting.push({ draft, resolve, reject })
+      this.#start()
+    })
+  }
+
+  /** At the end of this turn, so that what it brings is kept, and delivered, together. */
+  #start (): void {
+    this.#work ??= nextTurn().then(async () => { await this.#run() })
+  }
+
+  async #run (): Promise<void> {
+    while (this.#waiting.length > 0 || this.#outcomes.length > 0 || this.#expireDue) {
+      if (this.#waiting.length > 0) {
+        await this.#expireSome() // So that what has expired does not crowd out what has not.
+        await this.#append(this.#waiting.splice(0, MAX_BATCH))
+      }
+      if (this.#outcomes.length > 0) await this.#keepOutcomes(this.#outcomes.splice(0))
+      if (this.#expireDue) await this.#expireSome()
+    }
+    this.#work = undefined
+  }
+
+  async #append (batch: Waiting[]): Promise<void> {
+    try {
+      const notifications = await this.#journal.append(batch.map(({ draft }) => draft), this.#options.now())
+      this.#trouble(undefined)
+      for (const [i, notification] of notifications.entries()) batch[i]?.resolve(this.#deliver(notification))
+    } catch (error) {
+      this.#trouble(error)
+      for (const { reject } of batch) reject(new AppError('journal_unavailable'))
+    }
+  }
+
+  async #deliver (notification: Notification): Promise<Published> {
+    this.#delivered = notification.seq
+    return this.#published({ id: notification.id, ...await this.#options.deliver(notification) }, false)
+  }
+
+  /** Without them a repeated call is told that the notification reached nobody, which is not worth an error to the first one. */
+  async #keepOutcomes (outcomes: Array<[key: string, outcome: KeptOutcome]>): Promise<void> {
+    try {
+      await this.#journal.keepOutcomes(outcomes, this.#options.now())
+    } catch (error) {
+      this.#trouble(error)
+    }
+    for (const [key] of outcomes) this.#unfinished.delete(key)
+  }
+
+  async #expireSome (): Promise<void> {
+    try {
+      this.#expireDue = await this.#journal.expire(this.#options.now())
+    } catch (error) {
+      this.#expireDue = false
+      this.#trouble(error)
+    }
+    if (this.#expireDue) await nextTurn()
+  }
+
+  #published ({ id, connections, users }: Reach & { id: string }, repeated: boolean): Published {
+    return { id, connections, users, stored: this.#journal.durable, repeated }
+  }
+
+  /** Reported when it begins and when it ends. */
+  #trouble (error: unknown): void {
+    const troubled = error !== undefined
+    if (troubled !== this.#troubled) this.#options.onTrouble(error)
+    this.#troubled = troubled
   }
 }

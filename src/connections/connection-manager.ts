@@ -3,9 +3,11 @@ import type { Notification, Reach } from '../broker/broker.js'
 import { AppError, type CloseCode } from '../errors.js'
 import { insertNames, type ServerFrame } from '../protocol/server-frames.js'
 import { textFrameOf } from '../protocol/text-frame.js'
-import { Connection, type ConnectionLimits, type ConnectionOwner, type End } from './connection.js'
+import { Connection } from './connection.js'
+import type { ConnectionLimits, ConnectionOwner, End } from './connection-owner.js'
 import { FanOut } from './fan-out.js'
 import { type HeartbeatOptions, Heartbeats } from './heartbeats.js'
+import { Replays } from './replays.js'
 import type { Transport } from './transport.js'
 import { UserIndex } from './user-index.js'
 import { UserNames } from './user-names.js'
@@ -16,6 +18,8 @@ export interface ConnectionManagerOptions extends ConnectionLimits, HeartbeatOpt
   maxConnections: number
   maxConnectionsPerUser: number
   onEnd?: (connection: Connection, end: End) => void
+  /** What a connection has missed cannot be read; it is ended. */
+  onFailed?: (connection: Connection, error: unknown) => void
 }
 
 /** Who is here. */
@@ -26,6 +30,7 @@ export class ConnectionManager {
   readonly #names = new UserNames(this.#users)
   readonly #fanOut = new FanOut(this.#users)
   readonly #heartbeats: Heartbeats
+  readonly #replays: Replays
   /** Ended, but the socket is still shaking hands. */
   readonly #closing = new Set<Connection>()
   #lastSerial = 0
@@ -39,9 +44,14 @@ export class ConnectionManager {
       limits: options,
       catchUp: (connection) => { this.#fanOut.catchUp(connection) },
       onQueued: (connection) => { this.#fanOut.onQueued(connection) },
+      onReadyForPage: (connection) => { this.#replays.add(connection) },
       onEnd: (connection, end) => { this.#ended(connection, end) }
     }
     this.#heartbeats = new Heartbeats(options)
+    this.#replays = new Replays((connection, error) => {
+      options.onFailed?.(connection, error)
+      connection.close('internal_error')
+    })
   }
 
   /**

@@ -2,30 +2,11 @@ import type { Identity } from '../access/identity.js'
 import type { Notification, Replay } from '../broker/broker.js'
 import { type CloseCode, errors } from '../errors.js'
 import { encode, type Resume, type ServerFrame } from '../protocol/server-frames.js'
-import { Inbound, type InboundLimits } from './inbound.js'
-import { Outbox } from './outbox.js'
+import type { ConnectionOwner, End } from './connection-owner.js'
+import { Inbound } from './inbound.js'
+import { Joining } from './joining.js'
+import { MAX_JOINED_BYTES, Outbox } from './outbox.js'
 import type { Transport } from './transport.js'
-
-export interface ConnectionLimits extends InboundLimits {
-  maxBufferedBytes: number
-}
-
-/** How a connection ended. */
-export interface End {
-  code: number
-  reason: string
-}
-
-/** What all connections of a manager have in common. */
-export interface ConnectionOwner {
-  idPrefix: string
-  limits: ConnectionLimits
-  /** Queues the broadcasts that are on their way to a connection, so that what it is sent next comes after them. */
-  catchUp: (connection: Connection) => void
-  /** Frames wait for the end of the turn. */
-  onQueued: (connection: Connection) => void
-  onEnd: (connection: Connection, end: End) => void
-}
 
 /** One socket: what it is sent, what it may send, and its end, which happens once. */
 export class Connection implements Identity {
@@ -35,8 +16,8 @@ export class Connection implements Identity {
   /** `seq` of the newest notification that this connection is past. */
   #position: number
   #ended = false
-  /** Notifications that came before the welcome; undefined after it. */
-  #held: Notification[] | undefined = []
+  /** Undefined: notifications are delivered as they come. */
+  #joining: Joining | undefined = new Joining()
   /** There is one only while something waits. */
   #outbox: Outbox | undefined
   framesOut = 0
@@ -51,7 +32,6 @@ export class Connection implements Identity {
   readonly #owner: ConnectionOwner
   readonly #serial: number
   #inbound: Inbound | undefined
-  #heldBytes = 0
 
   constructor (owner: ConnectionOwner, serial: number, { userId, seesNames }: Identity, transport: Transport, position: number, now: number) {
     this.#owner = owner
@@ -69,12 +49,12 @@ export class Connection implements Identity {
   get framesIn (): number { return this.#inbound?.frames ?? 0 }
   get receivedBytes (): number { return this.#transport.receivedBytes }
 
-  /** Sends the first frame, then what was missed, then what came meanwhile; from here on frames are read and delivery is live. */
-  welcome ({ notifications, lastEventId, lastSeq }: Replay, resume: Resume, totalConnections: number, now: number): void {
+  /** Sends the first frame and begins with what was missed; from here on frames are read. */
+  welcome (replay: Replay, resume: Resume, totalConnections: number, now: number): void {
     if (this.#ended) return
 
-    const held = this.#held ?? []
-    this.#held = undefined
+    this.#joining?.start(replay)
+    this.#position = replay.after
     this.queue(encode({
       type: 'connection_status',
       data: {
@@ -83,30 +63,47 @@ export class Connection implements Identity {
         timestamp: new Date(now).toISOString(),
         total_connections: totalConnections,
         connection_id: this.id,
-        last_event_id: lastEventId,
+        last_event_id: replay.lastEventId,
         resume,
-        replayed: notifications.length
+        replayed: replay.count
       }
     }))
-    for (const { frame } of notifications) this.queue(frame)
-    // A return is caught up to here by the replay; who asked for none gets all that came since he joined.
-    if (resume !== 'none') this.#position = lastSeq
-    for (const notification of held) this.take(notification)
+    if (resume === 'none' && this.#joining?.isUpToDate(replay.after) === true) this.#joining = undefined
     this.#transport.resume()
   }
 
-  /** Queues a notification if it is beyond what this connection has; says whether it did. */
+  /**
+   * Reads and queues the next part of what was missed; when nothing is left of it, notifications are delivered as they come.
+   * @throws when the journal cannot be read
+   */
+  async readPage (): Promise<void> {
+    const page = await this.#joining?.read(this.#position, Math.min(MAX_JOINED_BYTES, this.#owner.limits.maxBufferedBytes / 2))
+    if (page === undefined || this.ended) return
+    // It left the journal while the reader was busy with what is before it. The next connection says so.
+    if (page.gap) {
+      this.close('slow_consumer')
+      return
+    }
+    this.#position = page.lastSeq
+    for (const { frame } of page.notifications) this.queue(frame)
+    if (page.complete) this.#joining = undefined
+    else if (page.notifications.length === 0) this.#owner.onReadyForPage(this)
+  }
+
+  /** Queues a notification if it is beyond what this connection has; says whether it gets it. */
   take (notification: Notification): boolean {
     if (this.#ended || notification.seq <= this.#position) return false
-    if (this.#held !== undefined) return this.#hold(notification, this.#held)
-
+    if (this.#joining !== undefined) {
+      this.#joining.pass(notification)
+      return true
+    }
     this.#position = notification.seq
     return this.queue(notification.frame)
   }
 
   /** Whether nothing stands between this connection and what comes from `seq` on, so that `takeAll` may be used. */
   readyFor (seq: number): boolean {
-    return seq > this.#position && this.#held === undefined && (this.#outbox === undefined || this.#outbox.idle)
+    return this.#joining === undefined && seq > this.#position && (this.#outbox === undefined || this.#outbox.idle)
   }
 
   /** Writes the joined frames of `count` notifications up to `lastSeq` at once; says whether it did. */
@@ -120,7 +117,7 @@ export class Connection implements Identity {
 
   /** Sends a heartbeat, which comes before nothing and after nothing, but not before the welcome. */
   beat (frame: Buffer): void {
-    if (this.#held !== undefined) return
+    if (this.#joining?.welcomed === false) return
     if (this.#outbox === undefined) this.#write(frame, 1)
     else this.queue(frame)
   }
@@ -135,7 +132,7 @@ export class Connection implements Identity {
   /** Queues the bytes of a frame for the end of this turn; false when the connection is, or is thereby, ended. */
   queue (...parts: Buffer[]): boolean {
     if (this.#ended) return false
-    const outbox = this.#outbox ??= new Outbox(this.#transport)
+    const outbox = this.#outbox ??= new Outbox(this.#transport, this)
     for (const part of parts) outbox.push(part)
     if (outbox.bytes > this.#owner.limits.maxBufferedBytes) {
       this.#endSlow()
@@ -150,6 +147,7 @@ export class Connection implements Identity {
   flush (): void {
     this.#outbox?.flush()
     if (this.#outbox?.idle === true) this.#outbox = undefined
+    if (this.#joining?.welcomed === true && this.#outbox === undefined) this.#owner.onReadyForPage(this)
   }
 
   /** The account of what the peer sends, when a message has come. */
@@ -184,12 +182,12 @@ export class Connection implements Identity {
 
   #write (frames: Buffer, count: number): void {
     this.framesOut += count
-    if (!this.#transport.write(frames)) this.#outbox = Outbox.full(this.#transport)
+    if (!this.#transport.write(frames)) this.#outbox = Outbox.full(this.#transport, this)
   }
 
   #end (end: End): void {
     this.#ended = true
-    this.#held = undefined
+    this.#joining = undefined
     this.#owner.onEnd(this, end)
   }
 
@@ -197,15 +195,5 @@ export class Connection implements Identity {
   #endSlow (): void {
     this.#outbox?.clear()
     this.close('slow_consumer')
-  }
-
-  #hold (notification: Notification, held: Notification[]): boolean {
-    this.#heldBytes += notification.frame.length
-    if (this.#heldBytes > this.#owner.limits.maxBufferedBytes) {
-      this.#endSlow()
-      return false
-    }
-    held.push(notification)
-    return true
   }
 }

@@ -8,19 +8,22 @@ const NOTHING: readonly Buffer[] = []
 /** The frames that wait for one socket: they leave in order, joined, as fast as its reader takes them. */
 export class Outbox {
   readonly #transport: Transport
+  readonly #owner: { flush: () => void }
   /** Frames that are shared with other connections stand here as they are, not as copies. */
   #queue = NOTHING as Buffer[]
   #queuedBytes = 0
   /** The transport has taken what it can for now. */
   #full = false
 
-  constructor (transport: Transport) {
+  /** `owner` is asked to flush when the transport takes more. */
+  constructor (transport: Transport, owner: { flush: () => void }) {
     this.#transport = transport
+    this.#owner = owner
   }
 
   /** The outbox of a transport that has just taken all that it can. */
-  static full (transport: Transport): Outbox {
-    const outbox = new Outbox(transport)
+  static full (transport: Transport, owner: { flush: () => void }): Outbox {
+    const outbox = new Outbox(transport, owner)
     outbox.#waitForDrain()
     return outbox
   }
@@ -37,7 +40,7 @@ export class Outbox {
     this.#queuedBytes += frames.length
   }
 
-  /** Writes what waits, as far as the transport takes it; the rest follows by itself. */
+  /** Writes what waits, as far as the transport takes it. */
   flush (): void {
     while (!this.#full && this.#queuedBytes > 0) {
       if (!this.#transport.write(this.#shift())) this.#waitForDrain()
@@ -59,7 +62,7 @@ export class Outbox {
     this.#full = true
     this.#transport.onDrain = () => {
       this.#full = false
-      this.flush()
+      this.#owner.flush()
     }
   }
 

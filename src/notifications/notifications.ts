@@ -1,19 +1,32 @@
+import { createHash } from 'node:crypto'
 import { type Static, Type } from '@sinclair/typebox'
-import type { Broker } from '../broker/broker.js'
+import type { Broker, Draft } from '../broker/broker.js'
 import { AppError } from '../errors.js'
-import { MAX_MESSAGE_DEPTH, MessageSchema, NotificationTypeSchema, UserIdSchema } from '../protocol/fields.js'
+import { MAX_MESSAGE_DEPTH, MessageSchema, NotificationTypeSchema, TtlSchema, UserIdSchema } from '../protocol/fields.js'
 import { faultOf } from '../protocol/json.js'
 import type { BroadcastOutcome, NotifyOutcome } from '../protocol/rest.js'
 import { encodeNotificationTail } from '../protocol/server-frames.js'
 import { checker } from '../protocol/validator.js'
 
-const NotificationInputSchema = Type.Object({ notificationType: NotificationTypeSchema, data: MessageSchema }, { additionalProperties: false })
+const NotificationInputSchema = Type.Object({
+  notificationType: NotificationTypeSchema,
+  data: MessageSchema,
+  ttl: Type.Optional(TtlSchema)
+}, { additionalProperties: false })
 const BroadcastInputSchema = Type.Object({ ...NotificationInputSchema.properties, excludeUser: Type.Optional(UserIdSchema) }, { additionalProperties: false })
 const UserInputSchema = Type.Object({ userId: UserIdSchema })
 
-/** What is sent: `data` arrives as it is, as the frame's `data`. */
+/** What is sent: `data` arrives as it is, as the frame's `data`; `ttl` is in seconds. */
 export type NotificationInput = Static<typeof NotificationInputSchema>
 export type BroadcastInput = Static<typeof BroadcastInputSchema>
+
+/** `repeated`: an earlier call with the same key has sent it, and this is what came of that. */
+export type Sent<Outcome> = Outcome & { repeated: boolean }
+
+export interface SendOptions {
+  /** Of calls to the same user, or to all, with the same key one sends. */
+  idempotencyKey?: string | undefined
+}
 
 const checkNotification = checker(NotificationInputSchema, 'invalid_request')
 const checkBroadcast = checker(BroadcastInputSchema, 'invalid_request')
@@ -30,27 +43,39 @@ export class Notifications {
   }
 
   /**
-   * Sends to all sockets of one user.
-   * @throws AppError `invalid_request`, naming the field
+   * Sends to all sockets of one user; resolves when the notification is kept and written to them.
+   * @throws AppError `invalid_request`, naming the field; `journal_unavailable`; `idempotency_mismatch`
    */
-  async sendToUser (userId: string, input: NotificationInput): Promise<NotifyOutcome> {
+  async sendToUser (userId: string, input: NotificationInput, options: SendOptions = {}): Promise<Sent<NotifyOutcome>> {
     checkUser({ userId })
-    const tail = this.#encode(checkNotification(input))
-    const { id, connections, stored } = await this.#broker.publish({ userId, excludeUser: null, tail })
-    return { id, user_id: userId, online: connections > 0, connections, stored }
+    const draft = this.#draft(userId, null, checkNotification(input), options)
+    const { id, connections, stored, repeated } = await this.#broker.publish(draft)
+    return { id, user_id: userId, online: connections > 0, connections, stored, repeated }
   }
 
   /**
-   * Sends to everybody, or everybody but one.
-   * @throws AppError `invalid_request`, naming the field
+   * Sends to everybody, or everybody but one; see `sendToUser`.
+   * @throws AppError `invalid_request`, naming the field; `journal_unavailable`; `idempotency_mismatch`
    */
-  async broadcast (input: BroadcastInput): Promise<BroadcastOutcome> {
+  async broadcast (input: BroadcastInput, options: SendOptions = {}): Promise<Sent<BroadcastOutcome>> {
     const { excludeUser = null } = checkBroadcast(input)
-    const tail = this.#encode(input)
-    return await this.#broker.publish({ userId: null, excludeUser, tail })
+    return await this.#broker.publish(this.#draft(null, excludeUser, input, options))
   }
 
-  #encode ({ notificationType, data }: NotificationInput): string {
+  #draft (userId: string | null, excludeUser: string | null, input: NotificationInput, { idempotencyKey }: SendOptions): Draft {
+    const { notificationType, data, ttl } = input
+    return {
+      userId,
+      excludeUser,
+      ttlMs: ttl === undefined ? undefined : ttl * 1000,
+      tail: this.#encode(notificationType, data),
+      idempotency: idempotencyKey === undefined
+        ? undefined
+        : { key: hash([userId, idempotencyKey]), fingerprint: hash([notificationType, data, ttl, excludeUser]) }
+    }
+  }
+
+  #encode (notificationType: string, data: NotificationInput['data']): string {
     const fault = faultOf(data, MAX_MESSAGE_DEPTH)
     if (fault !== undefined) throw new AppError('invalid_request', `message ${fault}`, 'message')
 
@@ -61,3 +86,5 @@ export class Notifications {
     }
   }
 }
+
+const hash = (parts: unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('base64url')

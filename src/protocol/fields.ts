@@ -31,6 +31,14 @@ export const MessageSchema = Type.Object({}, {
 /** Levels of objects and arrays inside a message: parsers of other languages give up at some depth. */
 export const MAX_MESSAGE_DEPTH = 100
 
+/** How long a notification is worth keeping. */
+export const TtlSchema = Type.Integer({
+  minimum: 1,
+  maximum: 2 ** 31 - 1,
+  description: 'seconds after which it is no longer kept for those who come back, if that is sooner than `RETENTION_SECONDS`',
+  examples: [3600]
+})
+
 /** Names in a list of connected users; past that it is cut and `truncated: true` stands beside it. */
 export const MAX_LISTED_USERS = 10_000
 

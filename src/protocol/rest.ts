@@ -1,11 +1,12 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { count, MessageSchema, NotificationIdSchema, NotificationTypeSchema, TruncatedSchema, UserIdSchema, UserNamesSchema } from './fields.js'
+import { count, MessageSchema, NotificationIdSchema, NotificationTypeSchema, TruncatedSchema, TtlSchema, UserIdSchema, UserNamesSchema } from './fields.js'
 
 export const UserParamsSchema = Type.Object({ user_id: UserIdSchema })
 
 export const NotifyBodySchema = Type.Object({
   notification_type: NotificationTypeSchema,
-  message: MessageSchema
+  message: MessageSchema,
+  ttl: Type.Optional(TtlSchema)
 }, {
   additionalProperties: false,
   description: 'a notification to all sockets of one user',
@@ -15,6 +16,7 @@ export const NotifyBodySchema = Type.Object({
 export const BroadcastBodySchema = Type.Object({
   notification_type: NotificationTypeSchema,
   message: MessageSchema,
+  ttl: Type.Optional(TtlSchema),
   exclude_user: Type.Optional(UserIdSchema)
 }, {
   additionalProperties: false,
@@ -22,7 +24,18 @@ export const BroadcastBodySchema = Type.Object({
   examples: [{ notification_type: 'system', message: { title: 'Maintenance' }, exclude_user: 'admin' }]
 })
 
-const StoredSchema = Type.Boolean({ description: 'whether the journal keeps it for those who come back' })
+/** Names a call, so that it can be repeated without being done twice. */
+export const IdempotencyHeadersSchema = Type.Object({
+  'idempotency-key': Type.Optional(Type.String({
+    minLength: 1,
+    maxLength: 255,
+    pattern: '^[\\x21-\\x7e]*$',
+    description: 'calls with the same key at the same address publish once; visible ASCII',
+    examples: ['3f0e-order-4711']
+  }))
+}, { examples: [{ 'idempotency-key': '3f0e-order-4711' }] })
+
+const StoredSchema = Type.Boolean({ description: 'whether it would survive the end of the server: not with `memory:`' })
 
 export const NotifyOutcomeSchema = Type.Object({
   id: NotificationIdSchema,
@@ -30,7 +43,7 @@ export const NotifyOutcomeSchema = Type.Object({
   online: Type.Boolean({ description: 'whether the user had a socket' }),
   connections: count('open sockets it was handed to'),
   stored: StoredSchema
-}, { examples: [{ id: 'mbxk3v2q7f-43', user_id: 'my_user_id', online: true, connections: 2, stored: false }] })
+}, { examples: [{ id: 'mbxk3v2q7f-43', user_id: 'my_user_id', online: true, connections: 2, stored: true }] })
 export type NotifyOutcome = Static<typeof NotifyOutcomeSchema>
 
 export const BroadcastOutcomeSchema = Type.Object({
@@ -38,7 +51,7 @@ export const BroadcastOutcomeSchema = Type.Object({
   connections: count('open sockets it was handed to'),
   users: count('users it was handed to'),
   stored: StoredSchema
-}, { examples: [{ id: 'mbxk3v2q7f-44', connections: 5, users: 3, stored: false }] })
+}, { examples: [{ id: 'mbxk3v2q7f-44', connections: 5, users: 3, stored: true }] })
 export type BroadcastOutcome = Static<typeof BroadcastOutcomeSchema>
 
 export const StatsReplySchema = Type.Object({

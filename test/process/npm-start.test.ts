@@ -27,7 +27,7 @@ t.test('a second npm start runs beside the first', async (t) => {
 })
 
 t.test('a service whose log nobody reads any more goes on, and ends when it is told to', async (t) => {
-  const child = spawn(process.execPath, ['dist/src/server.js'], { cwd: root, env: { PORT: '0' }, stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn(process.execPath, ['dist/src/server.js'], { cwd: root, env: { PORT: '0', BROKER_URL: 'memory:' }, stdio: ['ignore', 'pipe', 'ignore'] })
   t.teardown(() => { child.kill('SIGKILL') })
   const [first] = await once(child.stdout, 'data')
   const port = /127\.0\.0\.1:(\d+)/.exec(String(first))?.[1]

@@ -59,7 +59,7 @@ t.test('an empty value counts as not set', async (t) => {
     'TEST_PAGE', 'ALLOWED_ORIGINS', 'TRUST_PROXY', 'MAX_CONNECTIONS', 'MESSAGE_RATE', 'MAX_ERRORS', 'HEARTBEAT_INTERVAL_MS', 'DRAIN_SECONDS'
   ]
 
-  const server = await startServer(t, Object.fromEntries(names.map((name) => [name, ''])))
+  const server = await startServer(t, Object.fromEntries(names.map((name) => [name, ''])), undefined, t.testdir())
 
   t.match(await messageOf(server, /^test page: /), /#token=/)
 })

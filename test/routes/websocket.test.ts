@@ -108,15 +108,3 @@ t.test('a token may come as header, subprotocol or query', async (t) => {
 
   t.equal(service.app.connections.getUserConnectionsCount('ada'), 3)
 })
-
-t.test('a return with an id that is not the newest is a gap: nothing is kept', async (t) => {
-  const service = await build(t)
-  const client = await connect(t, addressOf(service, 'ada'))
-  const { last_event_id: newest } = (await client.next()).data
-
-  const resumeOf = async (id: string) => (await (await connect(t, `${addressOf(service, 'ada')}&last_event_id=${id}`)).next()).data['resume']
-
-  t.equal(await resumeOf(String(newest)), 'caught_up')
-  await service.post('/notify/ada', { notification_type: 'info', message: {} })
-  for (const id of [String(newest), 'garbage', '']) t.equal(await resumeOf(id), 'gap')
-})

@@ -9,9 +9,9 @@ export const SECRET = 'a secret of the tests, 32 bytes or more'
 /** Every scope there is. */
 export const ALL_SCOPES = 'notifications:publish stats:read connections:manage'
 
-/** A service of its own for a test, listening on a free port of 127.0.0.1; with `SECRET` for a key unless told otherwise. */
+/** A service of its own for a test, listening on a free port of 127.0.0.1; with `SECRET` for a key and a journal in memory unless told otherwise. */
 export async function build (t: Test, settings: HeraldOptions = {}, log?: { write: (line: string) => void }) {
-  const app = createApp(readConfig({ JWT_SECRET: SECRET, ...settings }), log !== undefined && { level: settings.LOG_LEVEL ?? 'info', stream: log })
+  const app = createApp(readConfig({ JWT_SECRET: SECRET, BROKER_URL: 'memory:', ...settings }), log !== undefined && { level: settings.LOG_LEVEL ?? 'info', stream: log })
   const addresses: string[] = []
   app.addHook('onRoute', ({ method, url }) => { addresses.push(...[method].flat().map((name) => `${name} ${url}`)) })
   t.teardown(() => app.close())
@@ -27,10 +27,10 @@ export async function build (t: Test, settings: HeraldOptions = {}, log?: { writ
     http: `http://${base}`,
     ws: `ws://${base}`,
     /** POSTs JSON with a token that has every scope. */
-    post: async (path: string, body: unknown) => {
+    post: async (path: string, body: unknown, headers: Record<string, string> = {}) => {
       const response = await fetch(`http://${base}${path}`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${sign({ scope: ALL_SCOPES })}` },
+        headers: { ...headers, 'content-type': 'application/json', authorization: `Bearer ${sign({ scope: ALL_SCOPES })}` },
         body: typeof body === 'string' ? body : JSON.stringify(body)
       })
       return { status: response.status, headers: response.headers, body: await response.json() as Record<string, unknown> }

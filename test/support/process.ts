@@ -27,10 +27,10 @@ export interface Running {
   kill: (signal: NodeJS.Signals) => void
 }
 
-/** Starts a program with nothing of this environment but the paths; ends it with the test. */
+/** Starts a program with nothing of this environment but the paths; ends it with the test. A service keeps nothing unless it is told to. */
 export function start (t: Test, program: string, args: string[], env: Environment = {}, cwd = root): Running {
   const [command, ...rest] = program === process.execPath ? [program, ...args] : [...withoutCoverage, program, ...args]
-  const child = spawn(command ?? '', rest, { cwd, env: { ...paths(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command ?? '', rest, { cwd, env: { ...paths(), BROKER_URL: 'memory:', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const kill = () => { child.kill('SIGKILL') }
   process.once('exit', kill) // A test that timed out is not torn down.
   t.teardown(async () => {
@@ -64,8 +64,8 @@ export interface Server extends Running {
 }
 
 /** Starts the built service on a free port and waits until it listens. */
-export async function startServer (t: Test, env: Environment = {}, args = ['dist/src/server.js']): Promise<Server> {
-  const running = start(t, process.execPath, args, { PORT: '0', ...env })
+export async function startServer (t: Test, env: Environment = {}, args = [join(root, 'dist/src/server.js')], cwd = root): Promise<Server> {
+  const running = start(t, process.execPath, args, { PORT: '0', ...env }, cwd)
   const [, port] = await running.stdout.match(/Server listening at http:\/\/127\.0\.0\.1:(\d+)/).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${running.stderr.text}`)
   })

@@ -14,7 +14,8 @@ const tools = {
     packages: 'python3 python3-websockets'
   },
   curl: { isThere: () => spawnSync('curl', ['--version']).status === 0, packages: 'curl' },
-  script: { isThere: () => existsSync('/usr/bin/script'), packages: 'bsdutils' }
+  script: { isThere: () => existsSync('/usr/bin/script'), packages: 'bsdutils' },
+  prlimit: { isThere: () => existsSync('/usr/bin/prlimit'), packages: 'util-linux' }
 } satisfies Record<string, Tool>
 
 /**

@@ -2,3 +2,7 @@
 export const turn = async (): Promise<void> => {
   await new Promise((resolve) => { setImmediate(() => { setImmediate(resolve) }) })
 }
+
+export const turns = async (count: number): Promise<void> => {
+  for (let i = 0; i < count; i++) await turn()
+}

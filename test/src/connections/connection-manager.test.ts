@@ -4,7 +4,8 @@ import type { Notification } from '../../../src/broker/broker.js'
 import type { Connection } from '../../../src/connections/connection.js'
 import { textFrame } from '../../../src/protocol/text-frame.js'
 import { FakeTransport } from '../../support/fake-transport.js'
-import { turn } from '../../support/turn.js'
+import { noReplay, replayOf } from '../../support/replay.js'
+import { turn, turns } from '../../support/turn.js'
 
 const options: ConnectionManagerOptions = {
   idPrefix: 'node',
@@ -24,7 +25,7 @@ const notification = (seq: number, more: Partial<Notification> = {}): Notificati
 /** A connection that has been welcomed, so that it gets live traffic. */
 async function open (connections: ConnectionManager, userId: string | null, transport = new FakeTransport()): Promise<[Connection, FakeTransport]> {
   const connection = connections.open({ userId, seesNames: true }, transport, 0)
-  connection.welcome({ notifications: [], gap: false, lastEventId: 'e-0', lastSeq: 0 }, 'none', 1, 0)
+  connection.welcome(noReplay(), 'none', 1, 0)
   await turn()
   return [connection, transport]
 }
@@ -66,17 +67,20 @@ t.test('a slow client is ended, the others still get the frame', async (t) => {
   t.equal(connections.getUserConnectionsCount('ada'), 1)
 })
 
-t.test('what arrives before the welcome follows it, once', async (t) => {
+t.test('what arrives before the welcome is read from the journal, once, in order', async (t) => {
   const connections = new ConnectionManager(options)
   const transport = new FakeTransport()
   const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
   t.ok(transport.paused)
-  for (const seq of [4, 5, 6]) connections.deliver(notification(seq))
+  const missed = [notification(4), notification(5), notification(6)]
+  for (const one of missed.slice(1)) connections.deliver(one)
 
-  connection.welcome({ notifications: [notification(4), notification(5)], gap: false, lastEventId: 'e-5', lastSeq: 5 }, 'caught_up', 1, 0)
+  connection.welcome(replayOf(missed, { after: 3, perPage: 2 }), 'caught_up', 1, 0)
+  await turns(8)
+  connections.deliver(notification(7))
   await turn()
 
-  t.strictSame(transport.sent.map(({ type, id }) => id ?? type), ['connection_status', 'e-4', 'e-5', 'e-6'])
+  t.strictSame(transport.sent.map(({ type, id }) => id ?? type), ['connection_status', 'e-4', 'e-5', 'e-6', 'e-7'])
   t.notOk(transport.paused)
 })
 
@@ -86,21 +90,62 @@ t.test('who asks for no replay gets all that came since he joined', async (t) =>
   const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
   connections.deliver(notification(5))
 
-  connection.welcome({ notifications: [], gap: false, lastEventId: 'e-5', lastSeq: 5 }, 'none', 1, 0)
-  await turn()
+  connection.welcome(replayOf([notification(5)], { after: 4 }), 'none', 1, 0)
+  await turns(4)
 
   t.strictSame(transport.sent.map(({ type, id }) => id ?? type), ['connection_status', 'e-5'])
 })
 
-t.test('what waits for the welcome has a bound', async (t) => {
+t.test('a replay goes at the pace of its reader, and never over the bound', async (t) => {
   const connections = new ConnectionManager(options)
   const transport = new FakeTransport()
+  const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
+  const missed = Array.from({ length: 100 }, (_, i) => notification(i + 1))
+  transport.takesMore = false
+
+  connection.welcome(replayOf(missed, { perPage: 10 }), 'caught_up', 1, 0)
+  await turns(10)
+  t.strictSame(transport.types, ['connection_status'], 'nothing is read for who does not read')
+  for (let i = 0; i < 30; i++) {
+    transport.drain()
+    await turns(2)
+  }
+
+  t.equal(transport.closedWith, undefined)
+  t.strictSame(transport.sent.slice(1).map(({ id }) => id), missed.map(({ id }) => id))
+})
+
+t.test('what left the journal during a replay is not passed over in silence', async (t) => {
+  const connections = new ConnectionManager(options)
+  const open = (gap: boolean) => {
+    const transport = new FakeTransport()
+    const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
+    const replay = replayOf([notification(1)], { gap })
+    connection.welcome({ ...replay, read: async (...args) => ({ ...await replay.read(...args), gap: true }) }, gap ? 'gap' : 'caught_up', 1, 0)
+    return transport
+  }
+
+  const told = open(true)
+  const untold = open(false)
+  await turns(4)
+
+  t.equal(untold.closedWith, 4001)
+  t.equal(told.closedWith, undefined)
+  t.strictSame(told.types, ['connection_status', 'notification'])
+})
+
+t.test('who cannot be replayed to is ended with 1011', async (t) => {
+  const failed: unknown[] = []
+  const connections = new ConnectionManager({ ...options, onFailed: (_connection, error) => { failed.push(error) } })
+  const transport = new FakeTransport()
+  const error = new Error('the journal cannot be read')
+
   connections.open({ userId: 'ada', seesNames: true }, transport, 0)
+    .welcome({ ...replayOf([notification(1)]), read: async () => { throw error } }, 'caught_up', 1, 0)
+  await turns(4)
 
-  for (let seq = 1; seq <= 30; seq++) connections.deliver(notification(seq))
-
-  t.equal(transport.closedWith, 4001)
-  t.equal(connections.getTotalConnectionsCount(), 0)
+  t.equal(transport.closedWith, 1011)
+  t.strictSame(failed, [error])
 })
 
 t.test('limits', async (t) => {

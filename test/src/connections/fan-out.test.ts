@@ -1,10 +1,12 @@
 import t from 'tap'
 import type { Notification } from '../../../src/broker/broker.js'
-import { Connection, type ConnectionOwner } from '../../../src/connections/connection.js'
+import { Connection } from '../../../src/connections/connection.js'
+import type { ConnectionOwner } from '../../../src/connections/connection-owner.js'
 import { FanOut } from '../../../src/connections/fan-out.js'
 import { UserIndex } from '../../../src/connections/user-index.js'
 import { textFrame } from '../../../src/protocol/text-frame.js'
 import { FakeTransport } from '../../support/fake-transport.js'
+import { noReplay } from '../../support/replay.js'
 import { turn } from '../../support/turn.js'
 
 const notification = (seq: number, more: Partial<Notification> = {}): Notification => ({
@@ -19,6 +21,7 @@ function setUp () {
     limits: { maxBufferedBytes: 1000, maxErrors: 10, messageRate: 20 },
     catchUp: (connection) => { fanOut.catchUp(connection) },
     onQueued: (connection) => { fanOut.onQueued(connection) },
+    onReadyForPage: () => {},
     onEnd: (connection) => { users.delete(connection) }
   }
   let serial = 0
@@ -29,7 +32,7 @@ function setUp () {
       const transport = new FakeTransport()
       const connection = new Connection(owner, ++serial, { userId, seesNames: false }, transport, fanOut.lastSeq, 0)
       users.add(connection)
-      connection.welcome({ notifications: [], gap: false, lastEventId: 'e-0', lastSeq: 0 }, 'none', 1, 0)
+      connection.welcome(noReplay(fanOut.lastSeq), 'none', 1, 0)
       await turn()
       transport.writes = []
       return { connection, transport }

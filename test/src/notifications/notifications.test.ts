@@ -1,14 +1,17 @@
 import t from 'tap'
-import type { Draft } from '../../../src/broker/broker.js'
-import { createLocalBroker } from '../../../src/broker/local.js'
+import type { Deliver, Draft } from '../../../src/broker/broker.js'
+import { openBroker } from '../../../src/broker/open.js'
 import { Notifications } from '../../../src/notifications/notifications.js'
+import { limits } from '../../support/broker-model.js'
 import { parseFrames } from '../../support/frames.js'
 
 const now = Date.UTC(2026, 0, 15, 10, 30)
 
+const createBroker = async (deliver: Deliver) => await openBroker({ ...limits, url: 'memory:', newEpoch: 'e', now: () => now, deliver, onTrouble: () => {} })
+
 t.test('a notification is encoded once, with its id and its time, and handed to the sockets', async (t) => {
   const delivered: unknown[] = []
-  const broker = createLocalBroker('e', async ({ frame, ...notification }) => {
+  const broker = await createBroker(async ({ frame, ...notification }) => {
     delivered.push({ ...notification, frame: parseFrames(frame).frames[0]?.payload.toString() })
     return { connections: 2, users: 1 }
   })
@@ -17,7 +20,7 @@ t.test('a notification is encoded once, with its id and its time, and handed to 
   const outcome = await notifications.sendToUser('ada', { notificationType: 'info', data: { title: 'Hello' } })
   await notifications.broadcast({ notificationType: 'system', data: {}, excludeUser: 'admin' })
 
-  t.strictSame(outcome, { id: 'e-1', user_id: 'ada', online: true, connections: 2, stored: false })
+  t.strictSame(outcome, { id: 'e-1', user_id: 'ada', online: true, connections: 2, stored: false, repeated: false })
   t.strictSame(delivered, [{
     seq: 1,
     id: 'e-1',
@@ -35,7 +38,8 @@ t.test('a notification is encoded once, with its id and its time, and handed to 
 
 t.test('what cannot be sent is refused by name, and takes no id', async (t) => {
   const drafts: Draft[] = []
-  const broker = { ...createLocalBroker('e', async () => ({ connections: 0, users: 0 })), publish: async (draft: Draft) => { drafts.push(draft); throw new Error('published') } }
+  const broker = await createBroker(async () => ({ connections: 0, users: 0 }))
+  broker.publish = async (draft: Draft) => { drafts.push(draft); throw new Error('published') }
   const notifications = new Notifications(broker, () => now)
   const cyclic: Record<string, unknown> = {}
   cyclic['self'] = cyclic

@@ -1,0 +1,140 @@
+import { closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { tryLock } from 'fs-native-extensions'
+import { open, type RootDatabase, type Transaction } from 'lmdb'
+import { BrokerError } from './broker.js'
+import type { Change, Key, Store } from './store.js'
+
+/** Pages that are no longer used are not written again for at least so long: what copies the file meanwhile copies one state of it. */
+const KEEP_PAGES_MS = 500
+
+/** A store in a folder: LMDB, flushed to the disk with each write. */
+export class FileStore implements Store {
+  readonly durable = true
+  readonly #db: RootDatabase<unknown, Key>
+  readonly #lock: number
+  readonly #pinning: NodeJS.Timeout
+  #pins: Transaction[] = []
+
+  private constructor (db: RootDatabase<unknown, Key>, lock: number) {
+    this.#db = db
+    this.#lock = lock
+    this.#pinning = setInterval(() => { this.#pin() }, KEEP_PAGES_MS)
+    this.#pinning.unref()
+    this.#pin()
+  }
+
+  /**
+   * Opens the folder, and makes it where there is none. The lock is the system's own: it ends with the process, however that ends.
+   * @throws BrokerError when it cannot be used
+   */
+  static open (folder: string): FileStore {
+    const lock = lockFolder(folder)
+    try {
+      return new FileStore(openDatabase(join(folder, 'journal.mdb')), lock)
+    } catch (error) {
+      closeSync(lock)
+      throw error instanceof BrokerError ? error : new BrokerError(`journal.mdb cannot be read: ${messageOf(error)}`)
+    }
+  }
+
+  get (key: Key): unknown {
+    return this.#db.get(key)
+  }
+
+  * range (start: Key, end: Key, limit = Infinity): Generator<[Key, unknown]> {
+    for (const { key, value } of this.#db.getRange({ start, end, limit })) yield [key, value]
+  }
+
+  keys (start: Key, end: Key, limit = Infinity): Iterable<Key> {
+    return this.#db.getKeys({ start, end, limit })
+  }
+
+  async write (changes: Change[]): Promise<void> {
+    try {
+      await this.#db.batch(() => {
+        for (const { key, value } of changes) {
+          if (value === undefined) this.#db.remove(key).catch(() => {}) // The batch fails, and says so.
+          else this.#db.put(key, value).catch(() => {})
+        }
+      })
+    } catch (error) {
+      throw await causeOf(error)
+    }
+  }
+
+  async close (): Promise<void> {
+    clearInterval(this.#pinning)
+    for (const pin of this.#pins) pin.done()
+    await this.#db.close()
+    closeSync(this.#lock)
+  }
+
+  /** Holds the newest state and the one before it. */
+  #pin (): void {
+    this.#db.resetReadTxn()
+    this.#pins.push(this.#db.useReadTransaction())
+    this.#db.resetReadTxn()
+    if (this.#pins.length > 2) this.#pins.shift()?.done()
+  }
+}
+
+function lockFolder (folder: string): number {
+  try {
+    mkdirSync(folder, { recursive: true })
+    const lock = openSync(join(folder, 'lock'), 'a')
+    if (tryLock(lock)) return lock
+    closeSync(lock)
+  } catch (error) {
+    throw new BrokerError(`the folder cannot be written: ${messageOf(error)}`)
+  }
+  throw new BrokerError('another process is using the folder')
+}
+
+function openDatabase (path: string): RootDatabase<unknown, Key> {
+  checkHeads(path)
+  const db = open<unknown, Key>({
+    path,
+    noSubdir: true,
+    encoding: 'msgpack',
+    overlappingSync: false, // A write is on the disk when it is said to be done.
+    eventTurnBatching: false // The batches are made here; the library's own end in promises that nobody can catch.
+  })
+  const { pageSize, lastPageNumber } = db.getStats() as { pageSize: number, lastPageNumber: number }
+  // Reading behind the end of a file that is mapped would end the process.
+  if (statSync(path).size < (lastPageNumber + 1) * pageSize) throw new BrokerError('journal.mdb is damaged: its end is missing')
+  return db
+}
+
+/** Where a head of an LMDB file has its mark, and the size of a page (`MDB_meta`). */
+const MARK = { at: 24, value: 0xbeefc0de }
+const PAGE_SIZE_AT = 48
+
+/** Looks at the two heads of an LMDB file: the library does not survive wrong ones. */
+function checkHeads (path: string): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  if (size === 0) return
+
+  const file = openSync(path, 'r')
+  const read = (at: number) => {
+    const bytes = Buffer.alloc(4)
+    readSync(file, bytes, 0, 4, at)
+    return bytes.readUInt32LE()
+  }
+  const heads = [0, read(PAGE_SIZE_AT)].map((page) => read(page + MARK.at))
+  closeSync(file)
+  if (heads.some((mark) => mark !== MARK.value)) throw new BrokerError('journal.mdb is damaged, or no journal: its head is not that of one')
+}
+
+/** What LMDB says of a write that failed. */
+async function causeOf (error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && 'commitError' in error)) return error
+  try {
+    await error.commitError
+    return error
+  } catch (cause) {
+    return cause
+  }
+}
+
+const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)

@@ -1,0 +1,33 @@
+import type { Reach } from './broker.js'
+import type { Change, Store } from './store.js'
+
+/** What was answered to the first call with an idempotency key. */
+export interface KeptOutcome extends Reach {
+  /** Tells what that call asked for. */
+  fingerprint: string
+  id: string
+}
+
+type KeyValue = [fingerprint: string, expiresAt: number, id: string, connections: number, users: number]
+
+export function outcomeOf (store: Store, key: string, now: number): KeptOutcome | undefined {
+  const value = read(store, key)
+  if (value === undefined || value[1] <= now) return undefined
+  const [fingerprint, , id, connections, users] = value
+  return { fingerprint, id, connections, users }
+}
+
+/** Keeps an outcome; one that becomes known later does not make its key last longer. */
+export function keepOutcome (store: Store, key: string, { fingerprint, id, connections, users }: KeptOutcome, now: number, keepMs: number): Change[] {
+  const keptUntil = read(store, key)?.[1] ?? 0
+  const expiresAt = keptUntil > now ? keptUntil : now + keepMs
+  const value: KeyValue = [fingerprint, expiresAt, id, connections, users]
+  return [{ key: ['k', key], value }, { key: ['x', expiresAt, 'k', key], value: true }]
+}
+
+/** Forgets a key that was to be forgotten at this time, unless it is in use again. */
+export function expireKey (store: Store, key: string, expiresAt: number): Change[] {
+  return read(store, key)?.[1] === expiresAt ? [{ key: ['k', key] }] : []
+}
+
+const read = (store: Store, key: string) => store.get(['k', key]) as KeyValue | undefined

@@ -1,0 +1,210 @@
+import { encodeNotification } from '../protocol/server-frames.js'
+import { Audience, EVERYBODY } from './audience.js'
+import { BroadcastIndex } from './broadcast-index.js'
+import { BrokerError, type Draft, type Notification, type Page } from './broker.js'
+import { goneFor } from './gone.js'
+import { expireKey, keepOutcome, type KeptOutcome, outcomeOf } from './idempotency.js'
+import type { Change, Key, Store } from './store.js'
+
+export interface JournalOptions {
+  retentionMs: number
+  /** Personal notifications kept for a user, and broadcasts. */
+  retentionPerUser: number
+  retentionBroadcast: number
+  idempotencyMs: number
+}
+
+/**
+ * The entries, by the first part of their keys:
+ *   layout, epoch, seq, floor                      one each: see below
+ *   n, audience, seq, expiresAt → [excludeUser, frame]   a notification; the audience is a user id, or '' for everybody
+ *   a, audience → see `Audience`                   how many there are, and what has gone
+ *   k, key → see `idempotency.ts`
+ *   x, expiresAt, n | a | k, …                     what ends when
+ */
+const LAYOUT = 1
+
+/** Entries that are removed at once. */
+const EXPIRE_AT_ONCE = 200
+
+/** Notifications that are read at once for one connection. */
+const PAGE = 100
+
+type NotificationKey = [kind: string, audience: string, seq: number, expiresAt: number]
+type NotificationValue = [excludeUser: string | null, frame: Buffer]
+
+/** Notifications in their one order, as long as they are to be kept, with what belongs to them. One change at a time. */
+export class Journal {
+  readonly epoch: string
+  readonly #store: Store
+  readonly #options: JournalOptions
+  readonly #broadcasts: BroadcastIndex
+  /** The newest that is kept, and the newest that has ever been given out. */
+  #seq: number
+  #lastGiven: number
+  /** What is not after this may have gone without a trace of whom it concerned. */
+  #floor: number
+
+  private constructor (store: Store, options: JournalOptions, epoch: string, seq: number) {
+    this.#store = store
+    this.#options = options
+    this.epoch = epoch
+    this.#seq = seq
+    this.#lastGiven = seq
+    this.#floor = number(store.get(['floor']))
+    this.#broadcasts = new BroadcastIndex()
+    for (const [key, value] of store.range(['n', EVERYBODY], ['n', EVERYBODY, Number.MAX_SAFE_INTEGER])) {
+      const [, , seq, expiresAt] = key as NotificationKey
+      this.#broadcasts.add({ seq, expiresAt, excludeUser: (value as NotificationValue)[0] })
+    }
+  }
+
+  /** @throws BrokerError when the store is of another version */
+  static async open (store: Store, options: JournalOptions, newEpoch: string): Promise<Journal> {
+    const layout = store.get(['layout'])
+    if (layout === undefined) await store.write([{ key: ['layout'], value: LAYOUT }, { key: ['epoch'], value: newEpoch }])
+    else if (layout !== LAYOUT) throw new BrokerError(`its layout is ${String(layout)}, and this version reads ${LAYOUT}`)
+    return new Journal(store, options, String(store.get(['epoch'])), number(store.get(['seq'])))
+  }
+
+  get seq (): number { return this.#seq }
+  get durable (): boolean { return this.#store.durable }
+  idOf (seq: number): string { return `${this.epoch}-${seq}` }
+
+  /** Gives the drafts their places and keeps them, all or none. */
+  async append (drafts: Draft[], now: number): Promise<Notification[]> {
+    const changes: Change[] = []
+    const audiences = new Map<string, Audience>()
+    const notifications = drafts.map(({ userId, excludeUser, ttlMs = Infinity, tail, idempotency }) => {
+      const seq = ++this.#lastGiven
+      const id = this.idOf(seq)
+      const frame = encodeNotification(id, tail)
+      const expiresAt = now + Math.min(ttlMs, this.#options.retentionMs)
+      const name = userId ?? EVERYBODY
+      const value: NotificationValue = [excludeUser, frame]
+      changes.push({ key: ['n', name, seq, expiresAt], value }, { key: ['x', expiresAt, 'n', name, seq], value: true })
+      if (idempotency !== undefined) {
+        changes.push(...this.#keep(idempotency.key, { fingerprint: idempotency.fingerprint, id, connections: 0, users: 0 }, now))
+      }
+      const audience = audiences.get(name) ?? Audience.load(this.#store, name)
+      audiences.set(name, audience)
+      audience.add({ seq, expiresAt, excludeUser })
+      return { seq, id, userId, excludeUser, frame }
+    })
+    for (const audience of audiences.values()) this.#trim(audience, changes, now)
+    changes.push({ key: ['seq'], value: this.#lastGiven })
+    const seq = this.#lastGiven
+    await this.#store.write(changes)
+    this.#seq = seq
+    this.#broadcasts.apply(audiences.get(EVERYBODY))
+    return notifications
+  }
+
+  /** What was answered to the first call with this key. */
+  outcomeOf (key: string, now: number): KeptOutcome | undefined {
+    return outcomeOf(this.#store, key, now)
+  }
+
+  /** Keeps outcomes that are known now. */
+  async keepOutcomes (outcomes: Array<[key: string, outcome: KeptOutcome]>, now: number): Promise<void> {
+    await this.#store.write(outcomes.flatMap(([key, outcome]) => this.#keep(key, outcome, now)))
+  }
+
+  /** Whether something that concerned this user after `seq` has gone, and how much of it is there. */
+  survey (userId: string | null, after: number, now: number): { gap: boolean, count: number } {
+    const keys = this.#keysAfter(userId, after, Infinity)
+    const count = keys.filter(([, , , expiresAt]) => expiresAt > now).length
+    return { gap: after < this.#floor || this.#hasGone(userId, after) || count < keys.length, count }
+  }
+
+  /** What concerns this user after `after` and had not expired at `now`: at most `PAGE`, and no more than `maxBytes` but for the first. */
+  read (userId: string | null, after: number, now: number, maxBytes: number): Page {
+    const keys = this.#keysAfter(userId, after, PAGE + 1)
+    const notifications: Notification[] = []
+    let lastSeq = keys.length > PAGE ? keys[PAGE - 1]?.[2] ?? after : this.#seq
+    let bytes = 0
+    for (const key of keys.slice(0, PAGE)) {
+      const [, name, seq, expiresAt] = key
+      if (expiresAt <= now) continue
+      const [excludeUser, frame] = this.#store.get(key) as NotificationValue
+      bytes += frame.length
+      if (bytes > maxBytes && notifications.length > 0) {
+        lastSeq = notifications.at(-1)?.seq ?? after
+        break
+      }
+      notifications.push({ seq, id: this.idOf(seq), userId: name === EVERYBODY ? null : name, excludeUser, frame })
+    }
+    return { notifications, lastSeq, complete: lastSeq === this.#seq, gap: after < this.#floor || this.#hasGone(userId, after) }
+  }
+
+  /** Removes some of what has come to its end; says whether there is more. */
+  async expire (now: number): Promise<boolean> {
+    const due = [...this.#store.keys(['x'], ['x', now + 1], EXPIRE_AT_ONCE)]
+    if (due.length === 0) return false
+
+    const changes: Change[] = due.map((key) => ({ key }))
+    const audiences = new Map<string, Audience>()
+    let floor = this.#floor
+    for (const [, expiresAt, kind, name, seq] of due as Array<[string, number, string, string, number]>) {
+      if (kind === 'k') {
+        changes.push(...expireKey(this.#store, name, expiresAt))
+        continue
+      }
+      const audience = audiences.get(name) ?? Audience.load(this.#store, name)
+      audiences.set(name, audience)
+      if (kind === 'n') {
+        const key: Key = ['n', name, seq, expiresAt]
+        audience.remove(seq, (this.#store.get(key) as NotificationValue | undefined)?.[0] ?? null)
+        changes.push({ key })
+      } else if (audience.isForgotten(expiresAt)) {
+        floor = Math.max(floor, audience.forget())
+      }
+    }
+    for (const audience of audiences.values()) changes.push(...audience.changes(now + this.#options.retentionMs))
+    if (floor !== this.#floor) changes.push({ key: ['floor'], value: floor })
+    await this.#store.write(changes)
+    this.#floor = floor
+    this.#broadcasts.apply(audiences.get(EVERYBODY))
+    return due.length === EXPIRE_AT_ONCE
+  }
+
+  async close (): Promise<void> {
+    await this.#store.close()
+  }
+
+  #keep (key: string, outcome: KeptOutcome, now: number): Change[] {
+    return keepOutcome(this.#store, key, outcome, now, this.#options.idempotencyMs)
+  }
+
+  /** Removes the oldest of an audience that has more than it may. */
+  #trim (audience: Audience, changes: Change[], now: number): void {
+    const { name, added } = audience
+    const excess = audience.count - (name === EVERYBODY ? this.#options.retentionBroadcast : this.#options.retentionPerUser)
+    if (excess > 0) {
+      const kept = [...this.#store.range(['n', name], ['n', name, this.#seq + 1], excess)].map(([key, value]) => {
+        const [, , seq, expiresAt] = key as NotificationKey
+        return { seq, expiresAt, excludeUser: (value as NotificationValue)[0] }
+      })
+      for (const { seq, expiresAt, excludeUser } of [...kept, ...added].slice(0, excess)) {
+        audience.remove(seq, excludeUser)
+        changes.push({ key: ['n', name, seq, expiresAt] }, { key: ['x', expiresAt, 'n', name, seq] })
+      }
+    }
+    changes.push(...audience.changes(now + this.#options.retentionMs))
+  }
+
+  #hasGone (userId: string | null, after: number): boolean {
+    if (goneFor(Audience.load(this.#store, EVERYBODY).gone, userId) > after) return true
+    return userId !== null && goneFor(Audience.load(this.#store, userId).gone, userId) > after
+  }
+
+  /** Keys of what concerns a user after a `seq`, in order: `limit` of each kind. */
+  #keysAfter (userId: string | null, after: number, limit: number): NotificationKey[] {
+    const broadcasts = this.#broadcasts.after(after, userId, limit).map(({ seq, expiresAt }): NotificationKey => ['n', EVERYBODY, seq, expiresAt])
+    if (userId === null) return broadcasts
+    const personal = this.#store.keys(['n', userId, after + 1], ['n', userId, this.#seq + 1], limit) as Iterable<NotificationKey>
+    return [...broadcasts, ...personal].sort(([, , a], [, , b]) => a - b)
+  }
+}
+
+const number = (value: unknown): number => typeof value === 'number' ? value : 0

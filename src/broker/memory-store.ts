@@ -1,0 +1,47 @@
+import sortedBtree from 'sorted-btree'
+import type { Change, Key, Store } from './store.js'
+
+// A CommonJS module, whose default export is one level down here.
+const BTree = sortedBtree.default
+
+/** A store that ends with the process. */
+export class MemoryStore implements Store {
+  readonly durable = false
+  readonly #tree = new BTree<Key, unknown>(undefined, compare)
+
+  get (key: Key): unknown {
+    return this.#tree.get(key)
+  }
+
+  * range (start: Key, end: Key, limit = Infinity): Generator<[Key, unknown]> {
+    let left = limit
+    for (const [key, value] of this.#tree.entries(start)) {
+      if (left-- <= 0 || compare(key, end) >= 0) return
+      yield [key, value]
+    }
+  }
+
+  * keys (start: Key, end: Key, limit?: number): Generator<Key> {
+    for (const [key] of this.range(start, end, limit)) yield key
+  }
+
+  async write (changes: Change[]): Promise<void> {
+    for (const { key, value } of changes) {
+      if (value === undefined) this.#tree.delete(key)
+      else this.#tree.set(key, value)
+    }
+  }
+
+  async close (): Promise<void> {
+    this.#tree.clear()
+  }
+}
+
+function compare (a: Key, b: Key): number {
+  for (const [i, part] of a.entries()) {
+    const other = b[i]
+    if (other === undefined) return 1
+    if (part !== other) return part < other ? -1 : 1
+  }
+  return a.length - b.length
+}

@@ -1,0 +1,25 @@
+import type { Connection } from './connection.js'
+import type { InboundLimits } from './inbound.js'
+
+export interface ConnectionLimits extends InboundLimits {
+  maxBufferedBytes: number
+}
+
+/** How a connection ended. */
+export interface End {
+  code: number
+  reason: string
+}
+
+/** What all connections of a manager have in common. */
+export interface ConnectionOwner {
+  idPrefix: string
+  limits: ConnectionLimits
+  /** Queues the broadcasts that are on their way to a connection, so that what it is sent next comes after them. */
+  catchUp: (connection: Connection) => void
+  /** Frames wait for the end of the turn. */
+  onQueued: (connection: Connection) => void
+  /** There is more to be replayed, and its reader has taken what was. */
+  onReadyForPage: (connection: Connection) => void
+  onEnd: (connection: Connection, end: End) => void
+}

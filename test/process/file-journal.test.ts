@@ -1,0 +1,188 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { ALL_SCOPES, SECRET } from '../support/app.js'
+import { checkNothingLost } from '../support/nothing-lost.js'
+import { Poster } from '../support/poster.js'
+import { prepareBuild, root, run, type Server, startServer } from '../support/process.js'
+import { ResumingClient } from '../support/resuming-client.js'
+import { sign } from '../support/token.js'
+import { hasTool } from '../support/tools.js'
+
+t.before(prepareBuild)
+t.setTimeout(120_000)
+
+const program = join(root, 'dist/src/server.js')
+const settings = (folder: string, more: Record<string, string> = {}) =>
+  ({ BROKER_URL: `file:${folder}`, JWT_SECRET: SECRET, WS_AUTH: 'optional', ALLOW_ANONYMOUS: 'true', ...more })
+
+/** Not with `t.testdir()`: a folder is copied there with links. */
+function makeFolder (t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'herald-journal-'))
+  t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
+  return folder
+}
+
+async function post ({ http }: Pick<Server, 'http'>, path: string, message: object) {
+  const response = await fetch(`${http}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${sign({ scope: ALL_SCOPES })}` },
+    body: JSON.stringify({ notification_type: 'info', message })
+  })
+  return { status: response.status, retryAfter: response.headers.get('retry-after'), body: await response.json() as Record<string, unknown> }
+}
+
+/** What a user who has nothing finds: the ids in the journal. */
+async function idsIn ({ ws }: Pick<Server, 'ws'>, userId: string): Promise<string[]> {
+  const client = new ResumingClient(userId, () => `${ws}/${userId}?last_event_id=`)
+  await client.start()
+  for (let before = -1; before !== client.received.length;) {
+    before = client.received.length
+    await sleep(100)
+  }
+  client.stop()
+  return client.received
+}
+
+t.test('a second process on the same folder is refused in one line; after a kill -9 the next has it at once', async (t) => {
+  const folder = makeFolder(t)
+  const first = await startServer(t, settings(folder))
+  const { body: { id } } = await post(first, '/notify/ada', {})
+
+  const second = await run(t, process.execPath, [program], { PORT: '0', ...settings(folder) })
+  t.equal(second.code, 1)
+  t.equal(second.stderr.trim(), `BROKER_URL file:${folder}: another process is using the folder`)
+
+  first.kill('SIGKILL')
+  await first.exited
+  const third = await startServer(t, settings(folder))
+  t.strictSame(await idsIn(third, 'ada'), [id])
+})
+
+t.test('a folder that cannot be used, or a journal that is damaged, is one clear line', async (t) => {
+  const refusal = async (folder: string) => {
+    const { code, stderr } = await run(t, process.execPath, [program], { PORT: '0', ...settings(folder) })
+    t.equal(code, 1, folder)
+    t.equal(stderr.trim().split('\n').length, 1, stderr)
+    return stderr
+  }
+  const folder = makeFolder(t)
+  writeFileSync(join(folder, 'a-file'), '')
+  t.match(await refusal(join(folder, 'a-file')), /a-file: the folder cannot be written: E/)
+  t.match(await refusal('/dev/null/herald'), /the folder cannot be written: E/)
+
+  const garbage = join(folder, 'garbage')
+  mkdirSync(garbage)
+  writeFileSync(join(garbage, 'journal.mdb'), Buffer.alloc(100_000, 'garbage'))
+  t.match(await refusal(garbage), /journal\.mdb is damaged, or no journal/)
+
+  const cut = join(folder, 'cut')
+  const server = await startServer(t, settings(cut))
+  for (let i = 0; i < 20; i++) await post(server, '/notify/ada', { text: 'x'.repeat(5000) })
+  server.kill('SIGTERM')
+  await server.exited
+  const file = join(cut, 'journal.mdb')
+  truncateSync(file, statSync(file).size / 2)
+  t.match(await refusal(cut), /journal\.mdb is damaged: its end is missing/)
+})
+
+t.test('a folder of another version is refused, and stays as it is', async (t) => {
+  const folder = makeFolder(t)
+  const server = await startServer(t, settings(folder))
+  server.kill('SIGTERM')
+  await server.exited
+  const script = "import { open } from 'lmdb'; const db = open({ path: process.argv[1], noSubdir: true, overlappingSync: false }); await db.put(['layout'], 99); await db.close()"
+  execFileSync(process.execPath, ['--input-type=module', '-e', script, join(folder, 'journal.mdb')], { cwd: root, env: { PATH: process.env['PATH'] } })
+
+  const { code, stderr } = await run(t, process.execPath, [program], { PORT: '0', ...settings(folder) })
+
+  t.equal(code, 1)
+  t.equal(stderr.trim(), `BROKER_URL file:${folder}: its layout is 99, and this version reads 1`)
+})
+
+t.test('while the disk is full POST is answered 503; then it goes on, and nothing that was answered 200 is missing', async (t) => {
+  if (!hasTool(t, 'prlimit')) return
+  const folder = makeFolder(t)
+  const server = await startServer(t, settings(folder))
+  const limit = (bytes: string) => { execFileSync('prlimit', ['--pid', String(server.pid), `--fsize=${bytes}:unlimited`]) }
+  const client = new ResumingClient('ada', () => `${server.ws}/ada`)
+  await client.start()
+  t.teardown(() => { client.stop() })
+  const kept: string[] = []
+  const statuses: number[] = []
+  const send = async () => {
+    const { status, body, retryAfter } = await post(server, '/notify/ada', { text: 'x'.repeat(20_000) })
+    statuses.push(status)
+    if (status === 200) kept.push(String(body['id']))
+    else t.match({ body, retryAfter }, { body: { code: 'journal_unavailable', status: 503 }, retryAfter: '1' })
+  }
+
+  await send()
+  limit(String(1_000_000))
+  while (!statuses.includes(503)) await send()
+  for (let i = 0; i < 5; i++) await send()
+  limit('unlimited')
+  for (let i = 0; i < 5; i++) await send()
+
+  t.strictSame(statuses.slice(-5), Array(5).fill(200), 'it recovers by itself')
+  while (client.received.length < kept.length) await sleep(10)
+  t.strictSame(client.received, kept)
+  server.kill('SIGKILL')
+  await server.exited
+  t.strictSame(await idsIn(await startServer(t, settings(folder)), 'ada'), kept)
+  t.match(server.stdout.text, 'notifications cannot be kept, and are refused')
+  t.match(server.stdout.text, 'notifications are kept again')
+})
+
+t.test('a copy of the folder that is made while it is written to opens, and has all that was answered before', async (t) => {
+  const folder = makeFolder(t)
+  const server = await startServer(t, settings(folder, { RETENTION_PER_USER: '50', RETENTION_BROADCAST: '50' }))
+  const posters = Array.from({ length: 8 }, (_, i) => new Poster({ name: `p${i}`, users: ['ada', 'ben'], address: () => server.http, insists: false }))
+  const running = posters.map(async (poster) => { await poster.run() })
+
+  for (let copy = 1; copy <= 5; copy++) {
+    await sleep(200 + Math.random() * 500)
+    const answered = posters.flatMap((poster) => poster.answered)
+    const copied = join(folder, `copy${copy}`)
+    mkdirSync(copied)
+    for (const name of ['journal.mdb', 'lock']) spawnSync('cp', [join(folder, name), copied])
+    const newest = Math.max(...answered.map(({ id }) => Number(id.split('-')[1])))
+
+    const other = await startServer(t, settings(copied, { RETENTION_PER_USER: '50', RETENTION_BROADCAST: '50' }))
+    const all = [...await idsIn(other, 'ada'), ...await idsIn(other, 'ben')].map((id) => Number(id.split('-')[1]))
+    const recent = answered.filter(({ userId, id }) => userId !== null && Number(id.split('-')[1]) > newest - 40)
+    t.strictSame(recent.filter(({ id }) => !all.includes(Number(id.split('-')[1]))), [], `${recent.length} of ${answered.length} looked for`)
+    other.kill('SIGKILL')
+    await other.exited
+  }
+
+  for (const poster of posters) poster.stop()
+  await Promise.all(running)
+})
+
+t.test('a stop keeps what was accepted', async (t) => {
+  const folder = makeFolder(t)
+  const server = await startServer(t, settings(folder))
+  const posters = Array.from({ length: 8 }, (_, i) => new Poster({ name: `p${i}`, users: ['ada'], address: () => server.http, insists: false }))
+  const client = new ResumingClient('ada', () => `${server.ws}/ada`)
+  await client.start()
+  const running = posters.map(async (poster) => { await poster.run() })
+  await sleep(300)
+
+  server.kill('SIGTERM')
+  t.match(await server.exited, { code: 0 })
+  for (const poster of posters) poster.stop()
+  await Promise.all(running)
+  client.stop()
+
+  const answered = posters.flatMap((poster) => poster.answered)
+  const again = await startServer(t, settings(folder))
+  const returned = new ResumingClient('ada', () => `${again.ws}/ada?last_event_id=`)
+  await returned.start()
+  t.teardown(() => { returned.stop() })
+  const newest = answered.map(({ id }) => id).slice(-500)
+  t.strictSame(await checkNothingLost([returned], answered.filter(({ id, userId }) => newest.includes(id) && userId !== null), 5000), [])
+})

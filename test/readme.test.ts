@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
+import t from 'tap'
+import { WebSocket } from 'ws'
+import { build, type Service } from './support/app.js'
+import { root, start } from './support/process.js'
+import { hasTool } from './support/tools.js'
+
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const url = 'ws://127.0.0.1:8000/api/v1/ws/my_user_id'
+
+/** The block of the README that has this in it, with the address of a service of the test. */
+function blockWith (language: string, text: string, service: Service): string {
+  const block = readme.split('```').find((part) => part.startsWith(`${language}\n`) && part.includes(text))
+  if (block === undefined) throw new Error(`the README has no ${language} with ${text}`)
+  return block.slice(language.length).replaceAll(url, `${service.ws}/my_user_id`)
+}
+
+/** Breaks the connection again and again while 20 notifications are sent, and waits until `shown` has them. */
+async function breakWhileSending ({ app }: Service, shown: () => number[]): Promise<void> {
+  const { connections, notifications } = app
+  const until = async (condition: () => boolean) => { while (!condition()) await new Promise((resolve) => { setTimeout(resolve, 10) }) }
+  await until(() => connections.getTotalConnectionsCount() === 1)
+  for (let n = 0; n < 20; n++) {
+    if (n % 5 === 2) app.websocketServer.emit('break')
+    await notifications.sendToUser('my_user_id', { notificationType: 'info', data: { n } })
+  }
+  await until(() => shown().length >= 20)
+}
+
+/** Lets a test break all sockets of a service from below. */
+function makeBreakable ({ app }: Service): void {
+  const sockets = new Set<{ destroy: () => void }>()
+  app.server.on('connection', (socket) => { sockets.add(socket) })
+  app.websocketServer.on('break', () => { for (const socket of sockets) socket.destroy() })
+}
+
+const expected = Array.from({ length: 20 }, (_, n) => n)
+
+t.test('the JavaScript client of the README misses nothing and doubles nothing', async (t) => {
+  const service = await build(t, { WS_AUTH: 'optional' })
+  makeBreakable(service)
+  const shown: number[] = []
+  let stopped = false
+  class Socket extends WebSocket {
+    constructor (address: string) {
+      super(address)
+      this.on('error', () => {})
+    }
+  }
+  runInNewContext(blockWith('js', 'last_event_id', service), {
+    WebSocket: Socket,
+    JSON,
+    Math,
+    setTimeout: (connect: () => void, ms: number) => { if (!stopped) setTimeout(connect, ms / 20) },
+    show: ({ data }: { data: { n: number } }) => { shown.push(data.n) },
+    reload: () => { t.fail('there is no gap') }
+  })
+
+  await breakWhileSending(service, () => shown)
+  stopped = true
+
+  t.strictSame(shown, expected)
+})
+
+t.test('the Python client of the README, too', async (t) => {
+  if (!hasTool(t, 'websockets')) return
+  const service = await build(t, { WS_AUTH: 'optional' })
+  makeBreakable(service)
+  const program = `import asyncio, json, random, websockets
+random.random = lambda: 0
+def show(frame): print(frame['data']['n'], flush=True)
+def reload(): print('gap', flush=True)
+${blockWith('python', 'last_event_id', service)}
+asyncio.run(listen('${service.ws}/my_user_id'))`
+  const { stdout } = start(t, '/usr/bin/python3', ['-c', program])
+
+  await breakWhileSending(service, () => stdout.all.map(Number))
+
+  t.strictSame(stdout.all.map(Number), expected)
+})

@@ -1,0 +1,42 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { openBroker } from '../../../src/broker/open.js'
+import { limits } from '../../support/broker-model.js'
+
+t.test('what has gone leaves its room to what comes: the file levels off', async (t) => {
+  const folder = t.testdir()
+  const broker = await openBroker({
+    ...limits,
+    url: `file:${folder}`,
+    newEpoch: 'e',
+    now: Date.now,
+    deliver: async () => ({ connections: 0, users: 0 }),
+    onTrouble: (error) => { throw error }
+  })
+  const draft = { userId: 'ada', excludeUser: null, ttlMs: undefined, tail: `"data":"${'x'.repeat(2000)}"}`, idempotency: undefined }
+  const publishFor = async (ms: number) => {
+    const until = Date.now() + ms
+    let count = 0
+    for (; Date.now() < until; count += 20) await Promise.all(Array.from({ length: 20 }, () => broker.publish(draft)))
+    return { count, bytes: statSync(join(folder, 'journal.mdb')).size }
+  }
+
+  const first = await publishFor(3000)
+  const second = await publishFor(3000)
+  await broker.close()
+
+  t.ok(second.bytes <= first.bytes * 1.25, `${first.bytes} bytes after ${first.count}, ${second.bytes} after ${second.count} more`)
+})
+
+t.test('two brokers cannot have the same folder, in one process neither', async (t) => {
+  const open = async () => await openBroker({
+    ...limits, url: `file:${t.testdirName}`, newEpoch: 'e', now: Date.now, deliver: async () => ({ connections: 0, users: 0 }), onTrouble: () => {}
+  })
+  const first = await open()
+
+  await t.rejects(open(), { name: 'BrokerError', message: /another process is using the folder/ })
+
+  await first.close()
+  await (await open()).close()
+})

@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import type { Draft, Notification } from '../../../src/broker/broker.js'
+import { openBroker } from '../../../src/broker/open.js'
+
+const SECOND = 1000
+
+const draft = (userId: string | null, more: Partial<Draft> = {}): Draft =>
+  ({ userId, excludeUser: null, ttlMs: undefined, tail: '"data":{}}', idempotency: undefined, ...more })
+
+async function setUp (options: { retentionMs?: number, retentionPerUser?: number, retentionBroadcast?: number } = {}) {
+  const clock = { now: 0 }
+  const delivered: Notification[] = []
+  const broker = await openBroker({
+    url: 'memory:',
+    newEpoch: 'e',
+    retentionMs: 100 * SECOND,
+    retentionPerUser: 3,
+    retentionBroadcast: 3,
+    idempotencyMs: 10 * SECOND,
+    ...options,
+    now: () => clock.now,
+    deliver: async (notification) => {
+      delivered.push(notification)
+      return { connections: 1, users: 1 }
+    },
+    onTrouble: () => {}
+  })
+  const publish = async (...args: Parameters<typeof draft>) => (await broker.publish(draft(...args))).id
+  const resume = async (userId: string | null, id: string | undefined) => {
+    const { gap, count, after, read } = await broker.replay(userId, id)
+    const ids: string[] = []
+    for (let position = after; ;) {
+      const page = await read(position, 1)
+      ids.push(...page.notifications.map(({ id }) => id))
+      if (page.complete) break
+      position = page.lastSeq
+    }
+    return { gap, count, ids }
+  }
+  return { broker, clock, delivered, publish, resume }
+}
+
+t.test('every kind of id has its resume', async (t) => {
+  const { publish, resume, broker } = await setUp()
+  for (let i = 0; i < 5; i++) await publish('ada') // e-1 and e-2 are over the limit.
+  await publish(null)
+
+  t.strictSame(await resume('ada', undefined), { gap: false, count: 0, ids: [] })
+  t.strictSame(await resume('ada', 'e-6'), { gap: false, count: 0, ids: [] })
+  t.strictSame(await resume('ada', 'e-4'), { gap: false, count: 2, ids: ['e-5', 'e-6'] })
+  t.strictSame(await resume('ada', 'e-2'), { gap: false, count: 4, ids: ['e-3', 'e-4', 'e-5', 'e-6'] })
+  const everything = { gap: true, count: 4, ids: ['e-3', 'e-4', 'e-5', 'e-6'] }
+  for (const id of ['e-1', 'e-0', 'other-4', 'e-7', 'garbage', '', 'e-', 'e-04', 'e--1', 'e-1e3', 'e-4 ', 'E-4', 'e-99999999999999999999']) {
+    t.strictSame(await resume('ada', id), everything, id)
+  }
+  t.strictSame(await resume('ben', 'e-1'), { gap: false, count: 1, ids: ['e-6'] }, 'what others lost is nothing to him')
+  t.strictSame(await resume(null, 'e-1'), { gap: false, count: 1, ids: ['e-6'] })
+  t.equal((await broker.replay('ada', 'garbage')).lastEventId, 'e-6')
+})
+
+t.test('what is sent in one turn gets its ids in the order of the calls, and is delivered in it', async (t) => {
+  const { publish, delivered } = await setUp()
+
+  const ids = await Promise.all(['ada', null, 'ben', 'ada'].map((userId) => publish(userId)))
+
+  t.strictSame(ids, ['e-1', 'e-2', 'e-3', 'e-4'])
+  t.strictSame(delivered.map(({ id }) => id), ids)
+})
+
+t.test('ttl shortens the retention, and what has expired is a gap', async (t) => {
+  const { publish, resume, clock } = await setUp()
+  await publish('ada')
+  await publish('ada', { ttlMs: 2 * SECOND })
+  await publish('ada', { ttlMs: 1000 * SECOND })
+
+  clock.now = 2 * SECOND - 1
+  t.strictSame(await resume('ada', 'e-0'), { gap: false, count: 3, ids: ['e-1', 'e-2', 'e-3'] })
+  clock.now = 2 * SECOND
+  t.strictSame(await resume('ada', 'e-0'), { gap: true, count: 2, ids: ['e-1', 'e-3'] })
+  t.strictSame(await resume('ada', 'e-2'), { gap: false, count: 1, ids: ['e-3'] })
+  clock.now = 100 * SECOND
+  t.strictSame(await resume('ada', 'e-2'), { gap: true, count: 0, ids: [] })
+})
+
+t.test('what has expired does not crowd out what has not', async (t) => {
+  const { publish, resume, clock } = await setUp()
+  await publish('ada')
+  await publish('ada', { ttlMs: SECOND })
+  await publish('ada', { ttlMs: SECOND })
+  clock.now = SECOND
+
+  await publish('ada')
+  await publish('ada')
+
+  t.strictSame((await resume('ada', 'e-0')).ids, ['e-1', 'e-4', 'e-5'])
+})
+
+t.test('expiry goes on a little at a time until all is gone', async (t) => {
+  const { broker, publish, resume, clock } = await setUp({ retentionPerUser: 10_000 })
+  await Promise.all(Array.from({ length: 2000 }, () => publish('ada')))
+  clock.now = 100 * SECOND
+
+  broker.expire()
+  await broker.settled()
+
+  t.strictSame(await resume('ada', 'e-0'), { gap: true, count: 0, ids: [] })
+  t.strictSame(await resume('ada', 'e-2000'), { gap: false, count: 0, ids: [] })
+})
+
+t.test('an idempotency key publishes once, for as long as it is remembered', async (t) => {
+  const { broker, clock, delivered } = await setUp()
+  const call = async (key: string, fingerprint: string) => await broker.publish(draft('ada', { idempotency: { key, fingerprint } }))
+
+  const [first, second] = await Promise.all([call('a', 'body'), call('a', 'body')])
+  t.match(first, { id: 'e-1', connections: 1, repeated: false })
+  t.strictSame(second, { ...first, repeated: true })
+  await broker.settled()
+  t.strictSame(await call('a', 'body'), { ...first, repeated: true })
+  await t.rejects(call('a', 'another'), { code: 'idempotency_mismatch' })
+  t.match(await call('b', 'another'), { id: 'e-2', repeated: false })
+
+  await broker.settled()
+  clock.now = 10 * SECOND
+  t.match(await call('a', 'another'), { id: 'e-3', repeated: false })
+  t.equal(delivered.length, 3)
+})
+
+t.test('a close waits for what was accepted', async (t) => {
+  const { broker, publish, delivered } = await setUp()
+
+  const published = Array.from({ length: 10 }, () => publish('ada'))
+  await sleep(0)
+  await broker.close()
+
+  t.equal((await Promise.all(published)).length, 10)
+  t.equal(delivered.length, 10)
+})

@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SECRET } from './app.js'
+import { checkNothingLost } from './nothing-lost.js'
+import { Poster } from './poster.js'
+import { root } from './process.js'
+import { ResumingClient } from './resuming-client.js'
+
+const USERS = Array.from({ length: 10 }, (_, i) => `user${i}`)
+const CLIENTS = 50
+const POSTERS = 4
+
+export interface KillResult {
+  kills: number
+  answered: number
+  unanswered: number
+  received: number
+  resumes: number
+  replayed: number
+  problems: string[]
+}
+
+/**
+ * A real server on a folder, clients that come back, and posters that do not rest, while the server is killed and started again
+ * `kills` times and clients are cut at random.
+ */
+export async function killAgainAndAgain ({ kills, folder, onKill = () => {} }: { kills: number, folder: string, onKill?: (kill: number) => void }): Promise<KillResult> {
+  const port = await freePort()
+  let server = await startServer(port, folder)
+  const base = `127.0.0.1:${port}/api/v1/ws`
+  const clients = Array.from({ length: CLIENTS }, (_, i) => {
+    const userId = i % 5 === 4 ? null : USERS[i % USERS.length] ?? null
+    return new ResumingClient(userId, () => `ws://${base}${userId === null ? '' : `/${userId}`}`)
+  })
+  const posters = Array.from({ length: POSTERS }, (_, i) =>
+    new Poster({ name: `poster${i}`, users: USERS, address: () => `http://${base}`, insists: i % 2 === 0 }))
+  const cutting = setInterval(() => { clients[Math.floor(Math.random() * clients.length)]?.cut() }, 50)
+  try {
+    await Promise.all(clients.map(async (client) => { await client.start() }))
+    const running = posters.map(async (poster) => { await poster.run() })
+    for (let kill = 1; kill <= kills; kill++) {
+      await sleep(200 + Math.random() * 1000)
+      server.kill('SIGKILL')
+      await once(server, 'exit')
+      server = await startServer(port, folder)
+      onKill(kill)
+    }
+    await sleep(500)
+    for (const poster of posters) poster.stop()
+    await Promise.all(running)
+    clearInterval(cutting)
+
+    const answered = posters.flatMap((poster) => poster.answered)
+    const problems = [...posters.flatMap((poster) => poster.problems), ...await checkNothingLost(clients, answered, 20_000)]
+    const sum = (values: number[]) => values.reduce((a, b) => a + b, 0)
+    return {
+      kills,
+      answered: answered.length,
+      unanswered: sum(posters.map(({ unanswered }) => unanswered)),
+      received: sum(clients.map(({ received }) => received.length)),
+      resumes: sum(clients.map(({ resumes }) => resumes)),
+      replayed: sum(clients.map(({ replayed }) => replayed)),
+      problems
+    }
+  } finally {
+    clearInterval(cutting)
+    for (const poster of posters) poster.stop()
+    for (const client of clients) client.stop()
+    server.kill('SIGKILL')
+  }
+}
+
+async function startServer (port: number, folder: string): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [join(root, 'dist/src/server.js')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      PATH: process.env['PATH'],
+      PORT: String(port),
+      BROKER_URL: `file:${folder}`,
+      JWT_SECRET: SECRET,
+      WS_AUTH: 'optional',
+      ALLOW_ANONYMOUS: 'true',
+      RETENTION_PER_USER: '0',
+      RETENTION_BROADCAST: '0'
+    }
+  })
+  const end = () => { child.kill('SIGKILL') }
+  process.once('exit', end)
+  child.once('exit', () => { process.off('exit', end) })
+  await new Promise<void>((resolve, reject) => {
+    child.once('exit', (code) => { reject(new Error(`the server ended with ${String(code)}`)) })
+    child.stdout.on('data', (text: Buffer) => { if (text.includes('Server listening')) resolve() })
+  })
+  return child
+}
+
+async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}

@@ -1,0 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Posted } from './poster.js'
+import type { ResumingClient } from './resuming-client.js'
+
+const seqOf = (id: string): number => Number(id.slice(id.lastIndexOf('-') + 1))
+
+/** Waits until every client has what was answered, or for `waitMs`; returns what is wrong, in lines. */
+export async function checkNothingLost (clients: ResumingClient[], posted: Posted[], waitMs: number): Promise<string[]> {
+  const deadline = Date.now() + waitMs
+  const problemsOf = (client: ResumingClient) => check(client, posted.filter((one) => concerns(one, client.userId)))
+  while (clients.some((client) => problemsOf(client).length > 0) && Date.now() < deadline) await sleep(200)
+  return clients.flatMap((client, i) => [...client.problems, ...problemsOf(client)].map((problem) => `client ${i} of ${String(client.userId)}: ${problem}`))
+}
+
+function check ({ received }: ResumingClient, expected: Posted[]): string[] {
+  const got = new Set(received)
+  const missing = expected.filter(({ id }) => !got.has(id))
+  const doubled = received.length - got.size
+  const disordered = received.filter((id, i) => i > 0 && seqOf(id) <= seqOf(received[i - 1] ?? ''))
+  return [
+    ...(missing.length > 0 ? [`${missing.length} of ${expected.length} are missing, the first is ${missing[0]?.id}`] : []),
+    ...(doubled > 0 ? [`${doubled} came twice`] : []),
+    ...(disordered.length > 0 ? [`${disordered.length} are out of order, the first is ${disordered[0]}`] : [])
+  ]
+}
+
+const concerns = ({ userId, excludeUser }: Posted, of: string | null): boolean =>
+  userId === null ? of === null || of !== excludeUser : userId === of
