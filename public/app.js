@@ -1,5 +1,6 @@
+import { getStats, ping } from './conversation.js'
 import { byId } from './dom.js'
-import { disconnect, getStats, ping, start } from './session.js'
+import { breakConnection, disconnect, start } from './session.js'
 import { showState } from './status.js'
 import { claimsOf, describeToken, takeTokenFromLink } from './token.js'
 import './send.js'
@@ -14,6 +15,7 @@ byId('connect-form').addEventListener('submit', (event) => {
 byId('disconnect').addEventListener('click', disconnect)
 byId('ping').addEventListener('click', ping)
 byId('stats').addEventListener('click', () => { getStats({ background: false }) })
+byId('break').addEventListener('click', breakConnection)
 
 byId('anonymous').addEventListener('change', toggleAnonymous)
 byId('token').addEventListener('input', showToken)
@@ -40,19 +42,22 @@ function toggleAnonymous () {
   user.value = user.disabled ? '' : userBefore
 }
 
-function onState (state, detail) {
-  showState(state, detail)
-  const busy = state === 'connecting' || state === 'connected'
+function onState (state) {
+  showState(state)
+  const connected = state.name === 'connected'
+  const waiting = state.name === 'reconnecting'
+  const busy = connected || state.name === 'connecting'
   const buttons = {
     connect: !busy,
-    disconnect: busy,
-    ping: state === 'connected',
-    stats: state === 'connected'
+    disconnect: busy || waiting,
+    ping: connected,
+    stats: connected,
+    break: connected
   }
   const focused = document.activeElement.id
   for (const [id, enabled] of Object.entries(buttons)) byId(id).disabled = !enabled
   // A button that is disabled under the keyboard's focus would lose it to the top of the page.
-  if (buttons[focused] === false) byId(busy ? 'disconnect' : 'connect').focus()
+  if (buttons[focused] === false) byId(buttons.disconnect ? 'disconnect' : 'connect').focus()
 }
 
 /** Takes over the token that the page was opened with, and the user it is of. */

@@ -13,12 +13,14 @@ const socketPath = (userId) => userId === null ? base : `${base}/${encodeURIComp
  * Opens a socket and says what happens to it: `onOpen()`, `onMessage(data)`, `onClose(code, reason)`,
  * and `onRefuse(problem)` in place of them all when it could not be opened.
  * @param target `{userId, token, tokenMode: 'none' | 'subprotocol' | 'query'}`; a null user is an anonymous one
+ * @param lastEventId what to resume after; undefined: nothing
  * @throws Error when a browser cannot even try
  */
-export function connect (target, { onOpen, onMessage, onClose, onRefuse }) {
-  const socket = createSocket(target)
+export function connect (target, lastEventId, { onOpen, onMessage, onClose, onRefuse }) {
+  const socket = createSocket(target, lastEventId)
+  const cancelled = new AbortController()
   let opened = false
-  let cancelled = false
+  let broken = false
 
   socket.addEventListener('open', () => {
     opened = true
@@ -26,9 +28,13 @@ export function connect (target, { onOpen, onMessage, onClose, onRefuse }) {
   })
   socket.addEventListener('message', ({ data }) => { onMessage(data) })
   socket.addEventListener('close', async ({ code, reason }) => {
-    if (opened) onClose(code, reason)
-    else if (cancelled) onClose(code, 'cancelled')
-    else onRefuse(await whyRefused(target))
+    if (opened) {
+      onClose(code, broken && reason === '' ? 'broken by this page' : reason)
+      return
+    }
+    const problem = await whyRefused(target, cancelled.signal)
+    if (cancelled.signal.aborted) onClose(code, 'cancelled')
+    else onRefuse(problem)
   })
 
   return {
@@ -37,15 +43,21 @@ export function connect (target, { onOpen, onMessage, onClose, onRefuse }) {
     /** Gives the server time to close first. */
     closeSoon () { setTimeout(() => { socket.close() }, PATIENCE_MS) },
 
+    /** As near as a page comes to a connection that is lost: it closes without a word, and hears nothing from then on. */
+    breakOff () {
+      broken = true
+      socket.close()
+    },
+
     cancel () {
-      cancelled = true
+      cancelled.abort()
       socket.close()
     }
   }
 }
 
-function createSocket ({ userId, token, tokenMode }) {
-  const url = socketUrl(userId)
+function createSocket ({ userId, token, tokenMode }, lastEventId) {
+  const url = socketUrl(userId, lastEventId)
   if (tokenMode === 'none') return new WebSocket(url)
 
   if (tokenMode === 'query') {
@@ -60,18 +72,20 @@ function createSocket ({ userId, token, tokenMode }) {
 }
 
 /** The address of a socket, without a token. */
-export function socketUrl (userId) {
+export function socketUrl (userId, lastEventId) {
   const url = new URL(socketPath(userId), window.location.href)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  if (lastEventId !== undefined) url.searchParams.set('last_event_id', lastEventId)
   return url
 }
 
 /** A browser is not told why a handshake failed, but the same address answers a plain GET with the same refusal. */
-async function whyRefused ({ userId, token, tokenMode }) {
+async function whyRefused ({ userId, token, tokenMode }, cancelled) {
   const headers = tokenMode === 'none' ? {} : { authorization: `Bearer ${token}` }
+  const signal = AbortSignal.any([cancelled, AbortSignal.timeout(PATIENCE_MS)])
   let response
   try {
-    response = await fetch(socketPath(userId), { headers, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) })
+    response = await fetch(socketPath(userId), { headers, cache: 'no-store', signal })
   } catch {
     return { detail: 'The server cannot be reached' }
   }

@@ -7,12 +7,13 @@ const directions = { in: '↓ in', out: '↑ out', event: 'event', rest: 'REST' 
 
 /** The row of an entry: its element, and the text that a filter looks at. */
 export function createRow (entry) {
-  const { direction, type, value, failed } = entry
-  const json = value === undefined ? '' : JSON.stringify(value)
+  const { direction, type, value, failed, warning } = entry
+  const json = oneLine(value)
   const row = element('li', 'entry')
   row.dataset.direction = direction
   row.dataset.type = type
   row.classList.toggle('failed', failed)
+  row.classList.toggle('warning', warning)
 
   const details = element('details', '')
   details.append(createSummary(entry, json))
@@ -33,17 +34,23 @@ function createSummary ({ time, direction, type, value }, json) {
   return summary
 }
 
-function createNotification ({ notification_type: kind, data }) {
+function createNotification ({ id, notification_type: kind, data }) {
   const notification = element('span', 'notification')
   const badge = element('span', 'badge', kind)
   badge.dataset.kind = kind
   notification.append(badge)
   if (isText(data?.title)) notification.append(element('strong', 'title', data.title))
+  if (isText(id)) notification.append(element('code', 'id', id))
   if (isText(data?.content)) notification.append(element('span', 'content', data.content))
   return notification
 }
 
 const isText = (value) => typeof value === 'string' && value !== ''
+
+function oneLine (value) {
+  if (value === undefined) return ''
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
 
 function pretty (value) {
   if (value === undefined) return 'nothing more to show'

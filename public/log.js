@@ -15,7 +15,7 @@ const kinds = {
   all: () => true,
   'no-heartbeats': ({ background }) => !background,
   notifications: ({ direction, type }) => direction === 'in' && type === 'notification',
-  errors: ({ failed }) => failed,
+  errors: ({ failed, warning }) => failed || warning,
   events: ({ direction }) => direction === 'event' || direction === 'rest'
 }
 
@@ -31,11 +31,11 @@ let noticeTimer
 
 /**
  * Adds to the log.
- * @param entry `{direction: 'in' | 'out' | 'event' | 'rest', type, value?, failed?, background?}`;
+ * @param entry `{direction: 'in' | 'out' | 'event' | 'rest', type, value?, failed?, warning?, background?}`;
  *   `background` is what goes on by itself, heartbeats and what they set off
  */
 export function addEntry (entry) {
-  waiting.push({ time: new Date(), failed: false, background: false, ...entry })
+  waiting.push({ time: new Date(), failed: false, warning: false, background: false, ...entry })
   dropOldest(waiting)
   if (paused) showPause()
   else drawSoon()

@@ -1,50 +1,115 @@
+import { backOffMs, isFinalClose, isFinalRefusal } from './back-off.js'
 import { connect, socketUrl } from './connection.js'
+import { begin, receive, sayDisconnect } from './conversation.js'
+import { forgetCursor, readCursor } from './cursor.js'
 import { clock } from './dom.js'
 import { addEntry } from './log.js'
-import { clearStats, showStats } from './stats.js'
-import { clearCounts, clearSigns, showCounts, showHeartbeat, showRoundTrip, showUser } from './status.js'
+import { clearStats } from './stats.js'
+import { clearCounts, clearSigns } from './status.js'
 
 /** What a close without a reason means (RFC 6455 §7.4.1). */
 const closeReasons = { 1005: 'closed without a code', 1006: 'connection lost' }
 
+/** How a return went, by the `resume` of the `connection_status`. */
+const returns = {
+  caught_up: { type: 'caught up', about: '' },
+  gap: { type: 'gap', about: 'something that was missed is no longer there', warning: true }
+}
+
+let target
+let report
 let connection
 let opened = false
-let lastPing = 0
-const pingTimes = new Map()
-/** For each `get_stats` that is unanswered, whether the page asked by itself. */
-let statsAsked = []
+let leaving = false
+/** Attempts to come back since a connection was welcomed. */
+let attempt = 0
+/** Runs while the page waits for its next attempt. */
+let waiting
 
-/** Opens the one connection of the page; `onState(state, detail)` hears how it goes. */
-export function start (target, onState) {
-  pingTimes.clear()
-  statsAsked = []
+/**
+ * Opens the one connection of the page, which comes back by itself when it breaks; when it waits to do so for this user, it does so now.
+ * `onState({name, detail, warning?, waitMs?})` hears how it goes.
+ */
+export function start (wanted, onState) {
+  const resumes = waiting !== undefined && wanted.userId === target.userId
+  if (!resumes) forget()
+  stopWaiting()
+  leaving = false
+  target = wanted
+  report = onState
+  open()
+}
+
+/** Asks the server to close; a connection that is not open yet, or waits to come back, is given up. */
+export function disconnect () {
+  leaving = true
+  if (waiting !== undefined) {
+    stopWaiting()
+    addEntry({ direction: 'event', type: 'cancelled' })
+    stop('disconnected', 'it does not come back by itself any more')
+  } else if (opened) {
+    sayDisconnect()
+    connection.closeSoon()
+  } else {
+    connection?.cancel()
+  }
+}
+
+/** Closes without telling the server or the rest of the page, which take it for a break. */
+export function breakConnection () {
+  connection.breakOff()
+}
+
+function open () {
   clearSigns()
-  onState('connecting', 'waiting for the server')
+  report({ name: 'connecting', detail: attempt === 0 ? 'waiting for the server' : `attempt ${attempt}` })
+  const lastEventId = readCursor()
+  addEntry({ direction: 'event', type: 'connecting', value: { url: socketUrl(target.userId, lastEventId).href, token: target.tokenMode } })
   try {
-    addEntry({ direction: 'event', type: 'connecting', value: { url: socketUrl(target.userId).href, token: target.tokenMode } })
-    connection = connect(target, { onOpen, onMessage: receive, onClose, onRefuse })
+    connection = connect(target, lastEventId, { onOpen, onMessage: receive, onClose, onRefuse })
+    begin(connection, onWelcome)
   } catch (error) {
-    onRefuse({ detail: error.message })
+    addEntry({ direction: 'event', type: 'failed', value: { detail: error.message }, failed: true })
+    stop('failed', error.message)
   }
+}
 
-  function onOpen () {
-    opened = true
-    addEntry({ direction: 'event', type: 'open' })
-    onState('connected', `since ${clock(new Date())}`)
-  }
+function onOpen () {
+  opened = true
+  addEntry({ direction: 'event', type: 'open' })
+  reportConnected()
+}
 
-  function onClose (code, reason) {
-    end()
-    addEntry({ direction: 'event', type: 'close', value: { code, reason }, failed: ![1000, 1005].includes(code) })
-    onState('disconnected', `${code} · ${reason || closeReasons[code] || 'no reason given'}`)
-  }
+function onWelcome ({ resume, replayed }) {
+  attempt = 0
+  const { type, about, warning = false } = returns[resume] ?? {}
+  if (type === undefined) return
 
-  function onRefuse (problem) {
-    end()
-    const state = problem.status === undefined ? 'failed' : 'refused'
-    addEntry({ direction: 'event', type: state, value: problem, failed: true })
-    onState(state, describeProblem(problem))
-  }
+  const count = `${replayed} replayed`
+  const text = about === '' ? count : `${about}, ${count}`
+  addEntry({ direction: 'event', type, value: text, warning })
+  reportConnected(about === '' ? `${type}, ${text}` : `${type}: ${text}`, warning)
+}
+
+function reportConnected (how, warning = false) {
+  const since = `since ${clock(new Date())}`
+  report({ name: 'connected', detail: how === undefined ? since : `${how} · ${since}`, warning })
+}
+
+function onClose (code, reason) {
+  end()
+  addEntry({ direction: 'event', type: 'close', value: { code, reason }, failed: ![1000, 1005].includes(code) })
+  const detail = `${code} · ${reason || closeReasons[code] || 'no reason given'}`
+  if (leaving || isFinalClose(code)) stop('disconnected', detail)
+  else comeBack(detail)
+}
+
+function onRefuse (problem) {
+  end()
+  const name = problem.status === undefined ? 'failed' : 'refused'
+  addEntry({ direction: 'event', type: name, value: problem, failed: true })
+  if (attempt === 0 || isFinalRefusal(problem)) stop(name, describeProblem(problem))
+  else comeBack(describeProblem(problem))
 }
 
 function end () {
@@ -54,74 +119,31 @@ function end () {
   clearStats()
 }
 
-/** Asks the server to close; a connection that is not open yet is given up. */
-export function disconnect () {
-  if (!opened) {
-    connection?.cancel()
-    return
-  }
-  send({ type: 'disconnect' })
-  connection.closeSoon()
+/** What happens now is up to the reader. */
+function stop (name, detail) {
+  forget()
+  report({ name, detail })
 }
 
-export function ping () {
-  const id = ++lastPing
-  pingTimes.set(id, performance.now())
-  send({ type: 'ping', id })
+function forget () {
+  attempt = 0
+  forgetCursor()
 }
 
-/** In the background: because the page wants fresh counts, not because somebody asked. */
-export function getStats ({ background }) {
-  statsAsked.push(background)
-  send({ type: 'get_stats' }, background)
+function comeBack (why) {
+  attempt++
+  const waitMs = backOffMs(attempt)
+  addEntry({ direction: 'event', type: 'reconnecting', value: { attempt, wait_ms: Math.round(waitMs) } })
+  report({ name: 'reconnecting', detail: `attempt ${attempt} · ${why}`, waitMs })
+  waiting = setTimeout(() => {
+    stopWaiting()
+    open()
+  }, waitMs)
 }
 
-function send (frame, background = false) {
-  connection.send(frame)
-  addEntry({ direction: 'out', type: frame.type, value: frame, background })
-}
-
-/** What a frame changes on the page, by its type; given its data and the whole of it. */
-const handlers = new Map(Object.entries({
-  connection_status (data) {
-    showUser(data.user_id)
-    showCounts(data)
-    getStats({ background: true })
-  },
-
-  heartbeat () {
-    showHeartbeat()
-    getStats({ background: true })
-  },
-
-  pong (_data, { id }) {
-    if (!pingTimes.has(id)) return
-    showRoundTrip(performance.now() - pingTimes.get(id))
-    pingTimes.delete(id)
-  },
-
-  stats (data) {
-    showCounts(data)
-    showStats(data)
-  }
-}))
-
-function receive (data) {
-  const frame = parse(data)
-  const type = typeof frame?.type === 'string' ? frame.type : undefined
-  const background = type === 'heartbeat' || (type === 'stats' && statsAsked.shift() === true)
-  addEntry({ direction: 'in', type: type ?? 'not a frame', value: frame ?? data, failed: type === 'error' || type === undefined, background })
-  handlers.get(type)?.(frame.data ?? {}, frame)
-}
-
-/** Undefined: it is not JSON. */
-function parse (data) {
-  if (typeof data !== 'string') return { binary: `${data.size} bytes` }
-  try {
-    return JSON.parse(data)
-  } catch {
-    return undefined
-  }
+function stopWaiting () {
+  clearTimeout(waiting)
+  waiting = undefined
 }
 
 function describeProblem ({ status, code, title, detail }) {

@@ -6,25 +6,51 @@ const names = {
   disconnected: 'Disconnected',
   connecting: 'Connecting',
   connected: 'Connected',
+  reconnecting: 'Reconnecting',
   refused: 'Refused',
   failed: 'Failed'
 }
 
 let lastHeartbeat
+let countdown
 
 setInterval(showHeartbeatAge, 1000)
 
-export function showState (state, detail) {
-  byId('state').textContent = names[state]
-  byId('state').dataset.state = state
+/**
+ * Shows how the connection is.
+ * @param state `{name, detail, warning?, waitMs?}`; `waitMs` is the time until something happens, and is counted down
+ */
+export function showState ({ name, detail, warning = false, waitMs }) {
+  byId('state-name').textContent = names[name]
+  byId('state').dataset.state = name
   byId('state-detail').textContent = detail
   byId('state-detail').title = detail
+  byId('state-detail').classList.toggle('warning', warning)
+  showCountdown(waitMs)
+}
+
+/** Beside the state, and not for screen readers, which would say every second of it. */
+function showCountdown (ms) {
+  clearInterval(countdown)
+  byId('state-countdown').textContent = ''
+  if (ms === undefined) return
+
+  const due = Date.now() + ms
+  const show = () => { byId('state-countdown').textContent = ` in ${Math.max(1, Math.ceil((due - Date.now()) / 1000))} s` }
+  show()
+  countdown = setInterval(show, 1000)
 }
 
 /** Whose connection it is; null: anonymous. */
 export function showUser (userId) {
   byId('connected-user').textContent = userId ?? 'anonymous'
   byId('connected-user').title = userId ?? ''
+}
+
+/** What the page would resume after; undefined: nothing. */
+export function showLastEvent (id = '') {
+  byId('last-event').textContent = id || NONE
+  byId('last-event').title = id
 }
 
 export function showCounts ({ total_connections: total, user_connections: own }) {

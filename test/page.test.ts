@@ -1,35 +1,8 @@
-import t from 'tap'
-import type { Page } from 'playwright-core'
-import { ALL_SCOPES, build, type Service } from './support/app.js'
-import { openBrowser } from './support/browser.js'
 import { connect } from './support/client.js'
+import { shown, state, test, text, token } from './support/page.js'
 import { sign } from './support/token.js'
-import { hasTool } from './support/tools.js'
 
-const token = sign({ sub: 'ada', scope: ALL_SCOPES })
-
-/** The test page of a service, opened by its link with a token; collects what the console complains of. */
-async function openPage (t: Parameters<typeof openBrowser>[0], { http }: Service): Promise<{ page: Page, complaints: string[] }> {
-  const browser = await openBrowser(t)
-  await browser.grantPermissions(['clipboard-read', 'clipboard-write'])
-  const page = await browser.newPage()
-  const complaints: string[] = []
-  page.on('console', (message) => { if (['error', 'warning'].includes(message.type())) complaints.push(message.text()) })
-  page.on('pageerror', (error) => { complaints.push(error.message) })
-  await page.goto(`${http}/test#token=${token}`)
-  return { page, complaints }
-}
-
-const state = (page: Page, name: string) => page.waitForSelector(`#state[data-state=${name}]`)
-const text = async (page: Page, selector: string) => (await page.textContent(selector))?.trim() ?? ''
-/** The types of the entries that the log shows. */
-const shown = (page: Page) => page.locator('#log .entry:visible').evaluateAll((entries) => entries.map((entry) => entry.getAttribute('data-type')))
-
-t.test('the page does all that the service does', async (t) => {
-  if (!hasTool(t, 'chromium')) return
-  const service = await build(t, { TEST_PAGE: true, HEARTBEAT_INTERVAL_MS: 1000 })
-  const { page, complaints } = await openPage(t, service)
-
+test('the page does all that the service does', { TEST_PAGE: true, HEARTBEAT_INTERVAL_MS: 1000 }, async (t, { page, service, complaints }) => {
   await t.test('the token of the link is taken over and leaves the address', async (t) => {
     t.notMatch(page.url(), 'token')
     t.equal(await page.inputValue('#token'), token)
@@ -127,11 +100,7 @@ t.test('the page does all that the service does', async (t) => {
   t.strictSame(complaints.filter((line) => !/status of 403/.test(line)), [], 'nothing was refused by the page\'s own policy')
 })
 
-t.test('the page tells why a connection was refused', async (t) => {
-  if (!hasTool(t, 'chromium')) return
-  const service = await build(t, { TEST_PAGE: true })
-  const { page } = await openPage(t, service)
-
+test('the page tells why a connection was refused', { TEST_PAGE: true }, async (t, { page }) => {
   await page.fill('#user', 'ben')
   await page.click('#connect')
   await state(page, 'refused')
@@ -148,11 +117,7 @@ t.test('the page tells why a connection was refused', async (t) => {
   await state(page, 'connected')
 })
 
-t.test('an anonymous connection', async (t) => {
-  if (!hasTool(t, 'chromium')) return
-  const service = await build(t, { JWT_SECRET: '' })
-  const { page } = await openPage(t, service)
-
+test('an anonymous connection', { JWT_SECRET: '' }, async (t, { page }) => {
   await page.check('#anonymous')
   await page.selectOption('#token-mode', 'none')
   await page.click('#connect')
@@ -161,21 +126,14 @@ t.test('an anonymous connection', async (t) => {
   t.match(await text(page, '#connected-user'), /anonymous/i)
 })
 
-t.test('nothing is wider than a phone, in either colour scheme', async (t) => {
-  if (!hasTool(t, 'chromium')) return
-  const service = await build(t, { TEST_PAGE: true })
-  const { page, complaints } = await openPage(t, service)
-
+test('nothing is wider than a phone, in either colour scheme', { TEST_PAGE: true }, async (t, { page, complaints }) => {
+  await page.setViewportSize({ width: 390, height: 844 })
+  const backgrounds = new Set()
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
-    await page.setViewportSize({ width: 390, height: 844 })
+    backgrounds.add(await page.evaluate(() => getComputedStyle(document.body).backgroundColor))
     t.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth))
   }
-  const backgrounds = []
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme })
-    backgrounds.push(await page.evaluate(() => getComputedStyle(document.body).backgroundColor))
-  }
-  t.not(backgrounds[0], backgrounds[1])
+  t.equal(backgrounds.size, 2)
   t.strictSame(complaints, [])
 })

@@ -1,0 +1,77 @@
+import type { Page } from 'playwright-core'
+import { createApp } from '../src/app.js'
+import { readConfig } from '../src/config.js'
+import { SECRET } from './support/app.js'
+import { hello, state, test, text, titles } from './support/page.js'
+import { sign } from './support/token.js'
+
+/** Connects, stops the clock of the page so that it does not come back before it is told to, and breaks the connection. */
+async function breakConnection (page: Page) {
+  await page.click('#connect')
+  await page.waitForSelector('#stats-users li')
+  await page.clock.install()
+  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1000))
+  await page.click('#break')
+  await state(page, 'reconnecting')
+}
+
+test('what was missed during a break arrives once when the page is back', { TEST_PAGE: true }, async (t, { page, service, complaints }) => {
+  await breakConnection(page)
+  t.match(await text(page, '.connection'), /Reconnecting in \d s\s+attempt 1/)
+  await service.post('/notify/ada', hello('first'))
+  const { body: { id } } = await service.post('/broadcast', hello('second'))
+
+  await page.clock.resume()
+  await page.waitForSelector(`#log .id:text("${String(id)}")`)
+  await page.click('#break')
+  await page.waitForSelector('.entry[data-type="caught up"] >> nth=1')
+
+  t.strictSame(await titles(page), ['first', 'second'])
+  t.strictSame(await page.locator('[data-type="caught up"] .json').allTextContents(), ['2 replayed', '0 replayed'])
+  t.match(await text(page, '#state-detail'), 'caught up, 0 replayed')
+  t.equal(await text(page, '#last-event'), id)
+  t.strictSame(complaints, [])
+})
+
+test('a service that lost its journal is found again, and the gap is shown', { TEST_PAGE: true }, async (t, { page, service }) => {
+  await breakConnection(page)
+  await service.app.close()
+  await page.clock.runFor(500)
+  await page.waitForSelector('#state[data-state=reconnecting] + :text("attempt 2")')
+  const next = createApp(readConfig({ JWT_SECRET: SECRET, BROKER_URL: 'memory:', TEST_PAGE: true }))
+  t.teardown(() => next.close())
+  await next.listen({ host: '127.0.0.1', port: service.port })
+  await service.post('/notify/ada', hello('kept'))
+
+  await page.click('#connect') // It does not wait any longer.
+  await page.clock.resume()
+  await page.waitForSelector('#log .title:text("kept")')
+
+  t.match(await text(page, '.entry.warning[data-type=gap]'), 'something that was missed is no longer there, 1 replayed')
+  t.match(await text(page, '#state-detail.warning'), 'gap: something that was missed is no longer there, 1 replayed')
+})
+
+test('a page that waits is stopped by Disconnect, and by a refusal', { TEST_PAGE: true }, async (t, { page, service }) => {
+  await breakConnection(page)
+  await page.click('#disconnect')
+  await state(page, 'disconnected')
+  t.equal(await page.evaluate(() => document.activeElement?.id), 'connect')
+  t.equal(await text(page, '#last-event'), '–')
+  await page.clock.runFor(60_000)
+  await state(page, 'disconnected')
+  t.equal(service.app.connections.getTotalConnectionsCount(), 0)
+
+  await breakConnection(page)
+  await page.fill('#token', sign({ sub: 'ben' }))
+  await page.click('#connect')
+  await state(page, 'refused')
+})
+
+test('which ends are final, and how long the page waits', { TEST_PAGE: true }, async (t, { page }) => {
+  const evaluate = (code: string) => page.evaluate(`import('./test/back-off.js').then(({ backOffMs, isFinalClose, isFinalRefusal }) => ${code})`)
+  await page.evaluate(() => { Math.random = () => 1 })
+
+  t.strictSame(await evaluate('[1, 2, 3, 6, 5000].map(backOffMs)'), [500, 1000, 2000, 15000, 15000])
+  t.strictSame(await evaluate('[1000, 1001, 1006, 1008, 1011, 4001, 4401, 4499, 4500, 4999].filter(isFinalClose)'), [1008, 4500, 4999])
+  t.strictSame(await evaluate('[undefined, 401, 403, 429, 500, 503].filter((status) => isFinalRefusal({ status }))'), [401, 403])
+})
