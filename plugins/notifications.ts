@@ -18,7 +18,7 @@ export interface NotificationsOptions extends JournalOptions {
   brokerUrl: string
 }
 
-const EXPIRE_MS = 1000
+const MAINTAIN_MS = 1000
 
 const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fastify, { brokerUrl, ...options }) => {
   const broker = await openBroker({
@@ -35,10 +35,10 @@ const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fas
   fastify.decorate('broker', broker)
   fastify.decorate('notifications', new Notifications(broker, Date.now))
 
-  const expire = setInterval(() => { broker.expire() }, EXPIRE_MS)
-  expire.unref()
+  const maintenance = setInterval(() => { broker.maintain() }, MAINTAIN_MS)
+  maintenance.unref()
   fastify.addHook('onClose', async () => {
-    clearInterval(expire)
+    clearInterval(maintenance)
     await broker.close()
   })
 }

@@ -9,6 +9,7 @@ import origins from '../plugins/origins.js'
 import problems, { answerClientError, sendProblem, sendRouterProblem } from '../plugins/problems.js'
 import validation from '../plugins/validation.js'
 import websocket from '../plugins/websocket.js'
+import healthRoutes from '../routes/health.js'
 import notificationsRoutes from '../routes/notifications.js'
 import statsRoutes from '../routes/stats.js'
 import testPageRoutes from '../routes/test-page.js'
@@ -111,6 +112,7 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
   app.register(problems)
   app.register(fp(async (fastify: FastifyInstance) => {
     await compose(fastify, config)
+    await fastify.register(healthRoutes)
     if (config.TEST_PAGE) fastify.get('/', { constraints: { upgrade: 'none' } }, (_request, reply) => reply.redirect(`${PREFIX}/test`))
   }))
   return app

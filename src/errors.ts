@@ -46,6 +46,7 @@ export const errors = {
   headers_too_large: { status: 431, text: 'The headers are too large' },
   too_many_connections: { status: 429, text: 'This user has too many connections' },
   journal_unavailable: { status: 503, retryAfter: 1, text: 'The notification cannot be kept at the moment, and was not sent' },
+  not_ready: { status: 503, retryAfter: 1, text: 'The server cannot do its work at the moment' },
   server_full: { status: 503, retryAfter: 5, text: 'The server has as many connections as it may' }
 } as const satisfies Record<string, ErrorEntry>
 

@@ -58,6 +58,8 @@ const anonymousForbidden: Row = { ...badTokens, none: 401, otherUser: 403, noSco
 /** What every address answers; 426 stands for a socket, which an upgrade gets as 101. */
 const rows = (socket: Row, anonymous: Row): Record<string, Row> => ({
   '/': always(302),
+  '/health/live': always(200),
+  '/health/ready': always(200),
   '/api/v1/ws': anonymous,
   '/api/v1/ws/': anonymous,
   '/api/v1/ws/:user_id': socket,

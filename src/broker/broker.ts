@@ -74,6 +74,12 @@ export interface Broker {
    * and gets what is delivered from the moment of this call on.
    */
   replay: (userId: string | null, lastEventId: string | undefined) => Promise<Replay>
+  /** Why notifications cannot be delivered at the moment; undefined: they can. */
+  problem: () => string | undefined
+  /** To be called every second or so: removes what has come to its end, and tries again what failed. */
+  maintain: () => void
+  /** Resolves when all that was accepted is kept. */
+  settled: () => Promise<void>
   /** Resolves when all that was accepted is kept and delivered. */
   close: () => Promise<void>
 }

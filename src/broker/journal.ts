@@ -168,6 +168,11 @@ export class Journal {
     return due.length === EXPIRE_AT_ONCE
   }
 
+  /** Writes what is there already, to see whether anything can be written. */
+  async probe (): Promise<void> {
+    await this.#store.write([{ key: ['seq'], value: this.#seq }])
+  }
+
   async close (): Promise<void> {
     await this.#store.close()
   }

@@ -26,7 +26,7 @@ export class LocalBroker implements Broker {
   readonly #options: LocalBrokerOptions
   #waiting: Waiting[] = []
   #outcomes: Array<[key: string, outcome: KeptOutcome]> = []
-  #expireDue = false
+  #maintenanceDue = false
   #work: Promise<void> | undefined
   /** Calls with an idempotency key whose outcome is not in the journal yet. */
   readonly #unfinished = new Map<string, { fingerprint: string, published: Promise<Published> }>()
@@ -77,13 +77,15 @@ export class LocalBroker implements Broker {
     }
   }
 
-  /** Removes what has come to its end, a little at a time. */
-  expire (): void {
-    this.#expireDue = true
+  problem (): string | undefined {
+    return this.#troubled ? 'notifications cannot be kept' : undefined
+  }
+
+  maintain (): void {
+    this.#maintenanceDue = true
     this.#start()
   }
 
-  /** Resolves when all that was accepted is kept. */
   async settled (): Promise<void> {
     while (this.#work !== undefined) await this.#work
   }
@@ -113,13 +115,16 @@ export class LocalBroker implements Broker {
   }
 
   async #run (): Promise<void> {
-    while (this.#waiting.length > 0 || this.#outcomes.length > 0 || this.#expireDue) {
+    while (this.#waiting.length > 0 || this.#outcomes.length > 0 || this.#maintenanceDue) {
       if (this.#waiting.length > 0) {
         await this.#expireSome() // So that what has expired does not crowd out what has not.
         await this.#append(this.#waiting.splice(0, MAX_BATCH))
       }
       if (this.#outcomes.length > 0) await this.#keepOutcomes(this.#outcomes.splice(0))
-      if (this.#expireDue) await this.#expireSome()
+      if (this.#maintenanceDue) {
+        if (this.#troubled) await this.#probe()
+        await this.#expireSome()
+      }
     }
     this.#work = undefined
   }
@@ -152,12 +157,22 @@ export class LocalBroker implements Broker {
 
   async #expireSome (): Promise<void> {
     try {
-      this.#expireDue = await this.#journal.expire(this.#options.now())
+      this.#maintenanceDue = await this.#journal.expire(this.#options.now())
     } catch (error) {
-      this.#expireDue = false
+      this.#maintenanceDue = false
       this.#trouble(error)
     }
-    if (this.#expireDue) await nextTurn()
+    if (this.#maintenanceDue) await nextTurn()
+  }
+
+  /** So that it is known when there is room again, although nobody asks. */
+  async #probe (): Promise<void> {
+    try {
+      await this.#journal.probe()
+      this.#trouble(undefined)
+    } catch (error) {
+      this.#trouble(error)
+    }
   }
 
   #published ({ id, connections, users }: Reach & { id: string }, repeated: boolean): Published {

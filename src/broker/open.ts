@@ -11,15 +11,8 @@ export interface BrokerOptions extends JournalOptions, LocalBrokerOptions {
   newEpoch: string
 }
 
-export interface OpenedBroker extends Broker {
-  /** To be called every second or so. */
-  expire: () => void
-  /** Resolves when nothing waits to be kept. */
-  settled: () => Promise<void>
-}
-
 /** @throws BrokerError when it cannot be started */
-export async function openBroker ({ url, newEpoch, ...options }: BrokerOptions): Promise<OpenedBroker> {
+export async function openBroker ({ url, newEpoch, ...options }: BrokerOptions): Promise<Broker> {
   const store = await openStore(url)
   try {
     return new LocalBroker(await Journal.open(store, options, newEpoch), options)

@@ -54,6 +54,9 @@ export class ConnectionManager {
     })
   }
 
+  /** No more connections are opened, and those there are are being closed. */
+  get stopping (): boolean { return this.#stopping }
+
   /**
    * Checks that one more connection of this user (null: anonymous) may be opened.
    * @throws AppError `shutting_down`, `server_full`, `too_many_connections`

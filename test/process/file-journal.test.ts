@@ -124,7 +124,13 @@ t.test('while the disk is full POST is answered 503; then it goes on, and nothin
   limit(String(1_000_000))
   while (!statuses.includes(503)) await send()
   for (let i = 0; i < 5; i++) await send()
+  const ready = async () => {
+    const response = await fetch(new URL('/health/ready', server.http))
+    return { ...await response.json() as object, status: response.status }
+  }
+  t.match(await ready(), { status: 503, code: 'not_ready', detail: 'notifications cannot be kept' })
   limit('unlimited')
+  while ((await ready()).status !== 200) await sleep(50)
   for (let i = 0; i < 5; i++) await send()
 
   t.strictSame(statuses.slice(-5), Array(5).fill(200), 'it recovers by itself')

@@ -10,13 +10,8 @@ import { turns } from './turn.js'
 /** What every broker is run with here: little is kept, so that much goes. */
 export const limits = { retentionMs: 10_000, retentionPerUser: 3, retentionBroadcast: 4, idempotencyMs: 5_000 }
 
-export interface BrokerUnderTest extends Broker {
-  expire: () => void
-  settled: () => Promise<void>
-}
-
 /** Opens the broker that is tested; once more, after its `close`, is a restart. */
-export type Open = (options: { now: () => number, deliver: Deliver, start: number }) => Promise<BrokerUnderTest>
+export type Open = (options: { now: () => number, deliver: Deliver, start: number }) => Promise<Broker>
 
 type Operation =
   | { do: 'publish', audience: number, exclude: number, ttl: number | undefined, key: number | undefined, body: number, times: number }
@@ -72,7 +67,7 @@ class Run {
   #now = 1_000_000
   #starts = 0
   #epoch = 0
-  #broker!: BrokerUnderTest
+  #broker!: Broker
   #connections = new ConnectionManager(managerOptions)
   #sent: Sent[] = []
   readonly #keys = new Map<string, { body: string, outcome: Published, until: number }>()
@@ -100,7 +95,7 @@ class Run {
       case 'wait':
         await this.#broker.settled() // Outcomes are kept after they are answered.
         this.#now += operation.ms
-        if (operation.expire) this.#broker.expire()
+        if (operation.expire) this.#broker.maintain()
         break
       case 'restart':
         for (const client of this.#clients) this.#cut(client)

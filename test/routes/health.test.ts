@@ -1,0 +1,29 @@
+import t from 'tap'
+import { addressOf, build } from '../support/app.js'
+import { connect, refusal } from '../support/client.js'
+
+t.test('a service that does its work is live and ready', async (t) => {
+  const { port } = await build(t)
+
+  for (const path of ['live', 'ready']) {
+    const response = await fetch(`http://127.0.0.1:${port}/health/${path}`)
+    t.match({ status: response.status, body: await response.json() }, { status: 200, body: { status: 'ok' } })
+    t.match(await refusal(`ws://127.0.0.1:${port}/health/${path}`), { status: 404 })
+  }
+})
+
+t.test('one that stops is live, but not ready', async (t) => {
+  const service = await build(t)
+  const client = await connect(t, addressOf(service, 'ada'))
+  client.socket.pause() // It holds up the stop.
+
+  const stopped = service.app.connections.stop('shutting_down', 60_000)
+  const ready = await service.app.inject('/health/ready')
+  const live = await service.app.inject('/health/live')
+  client.socket.terminate()
+  await stopped
+
+  t.match(ready, { statusCode: 503, headers: { 'content-type': /^application\/problem\+json/, 'retry-after': /^\d+$/ } })
+  t.match(ready.json(), { status: 503, code: 'shutting_down' })
+  t.equal(live.statusCode, 200)
+})
