@@ -1,8 +1,14 @@
 import type { Audience, Entry } from './audience.js'
+import type { Notification } from './broker.js'
+
+/** Bytes of the newest frames that are kept, so that a crowd that returns shares them instead of reading each for itself. */
+const RECENT_BYTES = 16_777_216
 
 /** What is kept of all broadcasts besides their frames, in `seq` order, in memory: everybody who comes back goes through them. */
 export class BroadcastIndex {
   #entries: Entry[] = []
+  readonly #recent = new Map<number, Buffer>()
+  #recentBytes = 0
 
   add (entry: Entry): void {
     this.#entries.push(entry)
@@ -20,6 +26,21 @@ export class BroadcastIndex {
     if (removed.size > 0) this.#entries = this.#entries.filter(({ seq }) => !removed.has(seq))
   }
 
+  /** Keeps the frame of a new broadcast; the oldest go. */
+  keepFrame ({ seq, frame }: Notification): void {
+    this.#recent.set(seq, frame)
+    this.#recentBytes += frame.length
+    for (const [oldest, { length }] of this.#recent) {
+      if (this.#recentBytes <= RECENT_BYTES) break
+      this.#recent.delete(oldest)
+      this.#recentBytes -= length
+    }
+  }
+
+  frameOf (seq: number): Buffer | undefined {
+    return this.#recent.get(seq)
+  }
+
   /** The first of those after `seq` that did not leave out this user. */
   after (seq: number, userId: string | null, limit: number): Entry[] {
     const found: Entry[] = []
@@ -28,6 +49,18 @@ export class BroadcastIndex {
       if (entry !== undefined && (userId === null || entry.excludeUser !== userId)) found.push(entry)
     }
     return found
+  }
+
+  /** How many of those there are that have not expired, and that have. */
+  count (seq: number, userId: string | null, now: number): { there: number, expired: number } {
+    const counts = { there: 0, expired: 0 }
+    for (let i = this.#indexAfter(seq); i < this.#entries.length; i++) {
+      const entry = this.#entries[i]
+      if (entry === undefined || (userId !== null && entry.excludeUser === userId)) continue
+      if (entry.expiresAt > now) counts.there++
+      else counts.expired++
+    }
+    return counts
   }
 
   #indexAfter (seq: number): number {

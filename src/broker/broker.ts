@@ -40,7 +40,7 @@ export interface Published extends Reach {
 /** Part of what was missed. */
 export interface Page {
   /** In `seq` order. */
-  notifications: Notification[]
+  notifications: Array<Pick<Notification, 'seq' | 'id' | 'frame'>>
   /** There is nothing left up to here that is not in this page or one before it. */
   lastSeq: number
   /** Nothing newer was there when this was read. */

@@ -1,11 +1,11 @@
-import { closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tryLock } from 'fs-native-extensions'
 import { open, type RootDatabase, type Transaction } from 'lmdb'
 import { BrokerError } from './broker.js'
 import type { Change, Key, Store } from './store.js'
 
-/** Pages that are no longer used are not written again for at least so long: what copies the file meanwhile copies one state of it. */
+/** Pages that are no longer used are not written again for at least so long: a copy of the file that takes less is of one state of it. */
 const KEEP_PAGES_MS = 500
 
 /** A store in a folder: LMDB, flushed to the disk with each write. */
@@ -31,7 +31,10 @@ export class FileStore implements Store {
   static open (folder: string): FileStore {
     const lock = lockFolder(folder)
     try {
-      return new FileStore(openDatabase(join(folder, 'journal.mdb')), lock)
+      const path = join(folder, 'journal.mdb')
+      if (sizeOf(path) === 0) checkRoom(`${path}.tmp`)
+      else checkHeads(path)
+      return new FileStore(openDatabase(path), lock)
     } catch (error) {
       closeSync(lock)
       throw error instanceof BrokerError ? error : new BrokerError(`journal.mdb cannot be read: ${messageOf(error)}`)
@@ -92,7 +95,6 @@ function lockFolder (folder: string): number {
 }
 
 function openDatabase (path: string): RootDatabase<unknown, Key> {
-  checkHeads(path)
   const db = open<unknown, Key>({
     path,
     noSubdir: true,
@@ -102,7 +104,7 @@ function openDatabase (path: string): RootDatabase<unknown, Key> {
   })
   const { pageSize, lastPageNumber } = db.getStats() as { pageSize: number, lastPageNumber: number }
   // Reading behind the end of a file that is mapped would end the process.
-  if (statSync(path).size < (lastPageNumber + 1) * pageSize) throw new BrokerError('journal.mdb is damaged: its end is missing')
+  if (sizeOf(path) < (lastPageNumber + 1) * pageSize) throw new BrokerError('journal.mdb is damaged: its end is missing')
   return db
 }
 
@@ -112,9 +114,6 @@ const PAGE_SIZE_AT = 48
 
 /** Looks at the two heads of an LMDB file: the library does not survive wrong ones. */
 function checkHeads (path: string): void {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
-  if (size === 0) return
-
   const file = openSync(path, 'r')
   const read = (at: number) => {
     const bytes = Buffer.alloc(4)
@@ -125,6 +124,21 @@ function checkHeads (path: string): void {
   closeSync(file)
   if (heads.some((mark) => mark !== MARK.value)) throw new BrokerError('journal.mdb is damaged, or no journal: its head is not that of one')
 }
+
+const ROOM = 262_144
+
+/** The library waits for ever where it finds no room for a new file. */
+function checkRoom (path: string): void {
+  try {
+    writeFileSync(path, Buffer.alloc(ROOM), { flush: true })
+  } catch (error) {
+    throw new BrokerError(`there is no room for a journal: ${messageOf(error)}`)
+  } finally {
+    rmSync(path, { force: true })
+  }
+}
+
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
 /** What LMDB says of a write that failed. */
 async function causeOf (error: unknown): Promise<unknown> {

@@ -1,9 +1,9 @@
 import { encodeNotification } from '../protocol/server-frames.js'
 import { Audience, EVERYBODY } from './audience.js'
 import { BroadcastIndex } from './broadcast-index.js'
-import { BrokerError, type Draft, type Notification, type Page } from './broker.js'
-import { goneFor } from './gone.js'
+import { BrokerError, type Draft, type Notification } from './broker.js'
 import { expireKey, keepOutcome, type KeptOutcome, outcomeOf } from './idempotency.js'
+import { JournalReader } from './journal-reader.js'
 import type { Change, Key, Store } from './store.js'
 
 export interface JournalOptions {
@@ -24,21 +24,20 @@ export interface JournalOptions {
  */
 const LAYOUT = 1
 
-/** Entries that are removed at once. */
-const EXPIRE_AT_ONCE = 200
+/** Entries that are removed at once, and for each that is added. */
+const REMOVE_AT_ONCE = 200
+const REMOVE_PER_ADDED = 4
 
-/** Notifications that are read at once for one connection. */
-const PAGE = 100
-
-type NotificationKey = [kind: string, audience: string, seq: number, expiresAt: number]
-type NotificationValue = [excludeUser: string | null, frame: Buffer]
+export type NotificationKey = [kind: string, audience: string, seq: number, expiresAt: number]
+export type NotificationValue = [excludeUser: string | null, frame: Buffer]
 
 /** Notifications in their one order, as long as they are to be kept, with what belongs to them. One change at a time. */
 export class Journal {
   readonly epoch: string
   readonly #store: Store
   readonly #options: JournalOptions
-  readonly #broadcasts: BroadcastIndex
+  readonly #broadcasts = new BroadcastIndex()
+  readonly reader: JournalReader
   /** The newest that is kept, and the newest that has ever been given out. */
   #seq: number
   #lastGiven: number
@@ -52,7 +51,7 @@ export class Journal {
     this.#seq = seq
     this.#lastGiven = seq
     this.#floor = number(store.get(['floor']))
-    this.#broadcasts = new BroadcastIndex()
+    this.reader = new JournalReader(store, this.#broadcasts, this)
     for (const [key, value] of store.range(['n', EVERYBODY], ['n', EVERYBODY, Number.MAX_SAFE_INTEGER])) {
       const [, , seq, expiresAt] = key as NotificationKey
       this.#broadcasts.add({ seq, expiresAt, excludeUser: (value as NotificationValue)[0] })
@@ -68,6 +67,7 @@ export class Journal {
   }
 
   get seq (): number { return this.#seq }
+  get floor (): number { return this.#floor }
   get durable (): boolean { return this.#store.durable }
   idOf (seq: number): string { return `${this.epoch}-${seq}` }
 
@@ -97,6 +97,9 @@ export class Journal {
     await this.#store.write(changes)
     this.#seq = seq
     this.#broadcasts.apply(audiences.get(EVERYBODY))
+    for (const notification of notifications) {
+      if (notification.userId === null) this.#broadcasts.keepFrame(notification)
+    }
     return notifications
   }
 
@@ -110,36 +113,10 @@ export class Journal {
     await this.#store.write(outcomes.flatMap(([key, outcome]) => this.#keep(key, outcome, now)))
   }
 
-  /** Whether something that concerned this user after `seq` has gone, and how much of it is there. */
-  survey (userId: string | null, after: number, now: number): { gap: boolean, count: number } {
-    const keys = this.#keysAfter(userId, after, Infinity)
-    const count = keys.filter(([, , , expiresAt]) => expiresAt > now).length
-    return { gap: after < this.#floor || this.#hasGone(userId, after) || count < keys.length, count }
-  }
-
-  /** What concerns this user after `after` and had not expired at `now`: at most `PAGE`, and no more than `maxBytes` but for the first. */
-  read (userId: string | null, after: number, now: number, maxBytes: number): Page {
-    const keys = this.#keysAfter(userId, after, PAGE + 1)
-    const notifications: Notification[] = []
-    let lastSeq = keys.length > PAGE ? keys[PAGE - 1]?.[2] ?? after : this.#seq
-    let bytes = 0
-    for (const key of keys.slice(0, PAGE)) {
-      const [, name, seq, expiresAt] = key
-      if (expiresAt <= now) continue
-      const [excludeUser, frame] = this.#store.get(key) as NotificationValue
-      bytes += frame.length
-      if (bytes > maxBytes && notifications.length > 0) {
-        lastSeq = notifications.at(-1)?.seq ?? after
-        break
-      }
-      notifications.push({ seq, id: this.idOf(seq), userId: name === EVERYBODY ? null : name, excludeUser, frame })
-    }
-    return { notifications, lastSeq, complete: lastSeq === this.#seq, gap: after < this.#floor || this.#hasGone(userId, after) }
-  }
-
-  /** Removes some of what has come to its end; says whether there is more. */
-  async expire (now: number): Promise<boolean> {
-    const due = [...this.#store.keys(['x'], ['x', now + 1], EXPIRE_AT_ONCE)]
+  /** Removes some of what has come to its end, more of it when `adding` so many drafts; says whether there is more. */
+  async expire (now: number, adding = 0): Promise<boolean> {
+    const atOnce = removable(adding)
+    const due = [...this.#store.keys(['x'], ['x', now + 1], atOnce)]
     if (due.length === 0) return false
 
     const changes: Change[] = due.map((key) => ({ key }))
@@ -165,7 +142,7 @@ export class Journal {
     await this.#store.write(changes)
     this.#floor = floor
     this.#broadcasts.apply(audiences.get(EVERYBODY))
-    return due.length === EXPIRE_AT_ONCE
+    return due.length === atOnce
   }
 
   /** Writes what is there already, to see whether anything can be written. */
@@ -184,7 +161,8 @@ export class Journal {
   /** Removes the oldest of an audience that has more than it may. */
   #trim (audience: Audience, changes: Change[], now: number): void {
     const { name, added } = audience
-    const excess = audience.count - (name === EVERYBODY ? this.#options.retentionBroadcast : this.#options.retentionPerUser)
+    const limit = name === EVERYBODY ? this.#options.retentionBroadcast : this.#options.retentionPerUser
+    const excess = Math.min(audience.count - limit, removable(added.length))
     if (excess > 0) {
       const kept = [...this.#store.range(['n', name], ['n', name, this.#seq + 1], excess)].map(([key, value]) => {
         const [, , seq, expiresAt] = key as NotificationKey
@@ -197,19 +175,9 @@ export class Journal {
     }
     changes.push(...audience.changes(now + this.#options.retentionMs))
   }
-
-  #hasGone (userId: string | null, after: number): boolean {
-    if (goneFor(Audience.load(this.#store, EVERYBODY).gone, userId) > after) return true
-    return userId !== null && goneFor(Audience.load(this.#store, userId).gone, userId) > after
-  }
-
-  /** Keys of what concerns a user after a `seq`, in order: `limit` of each kind. */
-  #keysAfter (userId: string | null, after: number, limit: number): NotificationKey[] {
-    const broadcasts = this.#broadcasts.after(after, userId, limit).map(({ seq, expiresAt }): NotificationKey => ['n', EVERYBODY, seq, expiresAt])
-    if (userId === null) return broadcasts
-    const personal = this.#store.keys(['n', userId, after + 1], ['n', userId, this.#seq + 1], limit) as Iterable<NotificationKey>
-    return [...broadcasts, ...personal].sort(([, , a], [, , b]) => a - b)
-  }
 }
+
+/** However much is over a limit that was lowered, or has expired while nothing ran, it goes in parts. */
+const removable = (added: number): number => REMOVE_AT_ONCE + REMOVE_PER_ADDED * added
 
 const number = (value: unknown): number => typeof value === 'number' ? value : 0

@@ -13,6 +13,12 @@ interface Waiting {
   reject: (error: Error) => void
 }
 
+interface Outcome {
+  key: string
+  outcome: KeptOutcome
+  done: () => void
+}
+
 export interface LocalBrokerOptions {
   now: () => number
   deliver: Deliver
@@ -25,10 +31,10 @@ export class LocalBroker implements Broker {
   readonly #journal: Journal
   readonly #options: LocalBrokerOptions
   #waiting: Waiting[] = []
-  #outcomes: Array<[key: string, outcome: KeptOutcome]> = []
+  #outcomes: Outcome[] = []
   #maintenanceDue = false
   #work: Promise<void> | undefined
-  /** Calls with an idempotency key whose outcome is not in the journal yet. */
+  /** Calls with an idempotency key that are not answered yet. */
   readonly #unfinished = new Map<string, { fingerprint: string, published: Promise<Published> }>()
   /** `seq` of the newest notification that was handed over. */
   #delivered: number
@@ -51,29 +57,25 @@ export class LocalBroker implements Broker {
     if (unfinished !== undefined) return { ...await unfinished.published, repeated: true }
     if (kept !== undefined) return this.#published(kept as KeptOutcome, true)
 
-    const published = this.#enqueue(draft)
+    const published = this.#publishOnce(draft, key, fingerprint)
     this.#unfinished.set(key, { fingerprint, published })
     try {
-      const { id, connections, users } = await published
-      this.#outcomes.push([key, { fingerprint, id, connections, users }])
-      this.#start()
-    } catch (error) {
+      return await published
+    } finally {
       this.#unfinished.delete(key)
-      throw error
     }
-    return await published
   }
 
   async replay (userId: string | null, lastEventId: string | undefined): Promise<Replay> {
     const now = this.#options.now()
     const after = lastEventId === undefined ? this.#delivered : this.#seqOf(lastEventId)
-    const { gap, count } = lastEventId === undefined ? { gap: false, count: 0 } : this.#journal.survey(userId, after ?? 0, now)
+    const { gap, count } = lastEventId === undefined ? { gap: false, count: 0 } : this.#journal.reader.survey(userId, after ?? 0, now)
     return {
       gap: gap || after === undefined,
       count,
       lastEventId: this.#journal.idOf(lastEventId === undefined ? this.#delivered : this.#journal.seq),
       after: after ?? 0,
-      read: async (position, maxBytes) => this.#journal.read(userId, position, now, maxBytes)
+      read: async (position, maxBytes) => this.#journal.reader.read(userId, position, now, maxBytes)
     }
   }
 
@@ -87,7 +89,7 @@ export class LocalBroker implements Broker {
   }
 
   async settled (): Promise<void> {
-    while (this.#work !== undefined) await this.#work
+    while (this.#work !== undefined || this.#unfinished.size > 0) await (this.#work ?? nextTurn())
   }
 
   async close (): Promise<void> {
@@ -109,6 +111,17 @@ export class LocalBroker implements Broker {
     })
   }
 
+  /** Answered when the outcome is kept too, so that a repeated call is told the same whatever happens in between. */
+  async #publishOnce (draft: Draft, key: string, fingerprint: string): Promise<Published> {
+    const published = await this.#enqueue(draft)
+    const { id, connections, users } = published
+    await new Promise<void>((resolve) => {
+      this.#outcomes.push({ key, outcome: { fingerprint, id, connections, users }, done: resolve })
+      this.#start()
+    })
+    return published
+  }
+
   /** At the end of this turn, so that what it brings is kept, and delivered, together. */
   #start (): void {
     this.#work ??= nextTurn().then(async () => { await this.#run() })
@@ -117,7 +130,7 @@ export class LocalBroker implements Broker {
   async #run (): Promise<void> {
     while (this.#waiting.length > 0 || this.#outcomes.length > 0 || this.#maintenanceDue) {
       if (this.#waiting.length > 0) {
-        await this.#expireSome() // So that what has expired does not crowd out what has not.
+        await this.#expireSome(this.#waiting.length) // So that what has expired does not crowd out what has not.
         await this.#append(this.#waiting.splice(0, MAX_BATCH))
       }
       if (this.#outcomes.length > 0) await this.#keepOutcomes(this.#outcomes.splice(0))
@@ -146,18 +159,18 @@ export class LocalBroker implements Broker {
   }
 
   /** Without them a repeated call is told that the notification reached nobody, which is not worth an error to the first one. */
-  async #keepOutcomes (outcomes: Array<[key: string, outcome: KeptOutcome]>): Promise<void> {
+  async #keepOutcomes (outcomes: Outcome[]): Promise<void> {
     try {
-      await this.#journal.keepOutcomes(outcomes, this.#options.now())
+      await this.#journal.keepOutcomes(outcomes.map(({ key, outcome }) => [key, outcome]), this.#options.now())
     } catch (error) {
       this.#trouble(error)
     }
-    for (const [key] of outcomes) this.#unfinished.delete(key)
+    for (const { done } of outcomes) done()
   }
 
-  async #expireSome (): Promise<void> {
+  async #expireSome (adding?: number): Promise<void> {
     try {
-      this.#maintenanceDue = await this.#journal.expire(this.#options.now())
+      this.#maintenanceDue = await this.#journal.expire(this.#options.now(), adding)
     } catch (error) {
       this.#maintenanceDue = false
       this.#trouble(error)

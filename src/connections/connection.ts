@@ -86,17 +86,15 @@ export class Connection implements Identity {
     }
     this.#position = page.lastSeq
     for (const { frame } of page.notifications) this.queue(frame)
-    if (page.complete) this.#joining = undefined
+    // Not before the last moment: a notification may have been passed over since the page was read.
+    if (page.complete && this.#joining?.isUpToDate(page.lastSeq) === true) this.#joining = undefined
     else if (page.notifications.length === 0) this.#owner.onReadyForPage(this)
   }
 
   /** Queues a notification if it is beyond what this connection has; says whether it gets it. */
   take (notification: Notification): boolean {
     if (this.#ended || notification.seq <= this.#position) return false
-    if (this.#joining !== undefined) {
-      this.#joining.pass(notification)
-      return true
-    }
+    if (this.#joining !== undefined) return this.#joining.pass(notification)
     this.#position = notification.seq
     return this.queue(notification.frame)
   }

@@ -11,15 +11,18 @@ export class Joining {
 
   get welcomed (): boolean { return this.#replay !== undefined }
 
-  pass ({ seq }: Notification): void {
-    this.#passedSeq = seq
+  /** Passes over a notification; says whether for the first time. */
+  pass ({ seq }: Notification): boolean {
+    const isNew = seq > this.#passedSeq
+    if (isNew) this.#passedSeq = seq
+    return isNew
   }
 
   start (replay: Replay): void {
     this.#replay = replay
   }
 
-  /** Whether a connection that is past this `seq`, and asks for nothing older, has missed nothing. */
+  /** Whether a connection that has everything up to this `seq` has all that was passed over. */
   isUpToDate (seq: number): boolean {
     return this.#passedSeq <= seq
   }
@@ -35,6 +38,6 @@ export class Joining {
     const page = await this.#replay.read(after, maxBytes)
     this.#reading = false
     // Where something was said to be missing, it is no news that it is.
-    return { ...page, gap: page.gap && !this.#replay.gap, complete: page.complete && this.isUpToDate(page.lastSeq) }
+    return { ...page, gap: page.gap && !this.#replay.gap }
   }
 }

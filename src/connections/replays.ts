@@ -22,8 +22,11 @@ export class Replays {
   }
 
   async #readSome (): Promise<void> {
-    const chosen = [...this.#waiting].slice(0, PAGES_AT_ONCE)
-    for (const connection of chosen) this.#waiting.delete(connection)
+    const chosen: Connection[] = []
+    for (const connection of this.#waiting) {
+      this.#waiting.delete(connection)
+      if (chosen.push(connection) === PAGES_AT_ONCE) break
+    }
     await Promise.all(chosen.map(async (connection) => {
       await connection.readPage().catch((error: unknown) => { this.#onFailed(connection, error) })
     }))

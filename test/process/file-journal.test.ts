@@ -79,6 +79,12 @@ t.test('a folder that cannot be used, or a journal that is damaged, is one clear
   writeFileSync(join(garbage, 'journal.mdb'), Buffer.alloc(100_000, 'garbage'))
   t.match(await refusal(garbage), /journal\.mdb is damaged, or no journal/)
 
+  if (hasTool(t, 'prlimit')) {
+    const { code, stderr } = await run(t, 'prlimit', ['--fsize=10000', process.execPath, program], { PORT: '0', ...settings(join(folder, 'full')) })
+    t.equal(code, 1)
+    t.match(stderr.trim(), /^BROKER_URL file:.*full: there is no room for a journal: EFBIG.*$/)
+  }
+
   const cut = join(folder, 'cut')
   const server = await startServer(t, settings(cut))
   for (let i = 0; i < 20; i++) await post(server, '/notify/ada', { text: 'x'.repeat(5000) })

@@ -40,3 +40,39 @@ t.test('two brokers cannot have the same folder, in one process neither', async 
   await first.close()
   await (await open()).close()
 })
+
+t.test('who reads while the journal is trimmed and expires gets what is there, and is told what is not', async (t) => {
+  const broker = await openBroker({
+    ...limits,
+    retentionMs: 300,
+    retentionBroadcast: 50,
+    url: `file:${t.testdir()}`,
+    newEpoch: 'e',
+    now: Date.now,
+    deliver: async () => ({ connections: 0, users: 0 }),
+    onTrouble: (error) => { throw error }
+  })
+  const draft = (userId: string | null) => ({ userId, excludeUser: null, ttlMs: undefined, tail: '"data":{}}', idempotency: undefined })
+  const until = Date.now() + 2000
+  const publishing = Array.from({ length: 4 }, async (_, i) => {
+    while (Date.now() < until) await broker.publish(draft(i === 0 ? 'ada' : null))
+  })
+  let reads = 0
+  let gaps = 0
+  while (Date.now() < until) {
+    const { read } = await broker.replay('ada', 'garbage')
+    for (let position = 0, complete = false; !complete; reads++) {
+      const page = await read(position, 300)
+      const seqs = page.notifications.map(({ seq }) => seq)
+      if (seqs.some((seq, i) => seq <= (seqs[i - 1] ?? position))) t.fail(`${seqs.join()} after ${position}`)
+      if (page.gap) gaps++
+      position = page.lastSeq
+      complete = page.complete
+      await new Promise((resolve) => { setImmediate(resolve) })
+    }
+  }
+  await Promise.all(publishing)
+  await broker.close()
+
+  t.ok(reads > 100 && gaps > 0, `${reads} pages, ${gaps} with a gap`)
+})

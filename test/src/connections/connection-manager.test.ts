@@ -96,6 +96,16 @@ t.test('who asks for no replay gets all that came since he joined', async (t) =>
   t.strictSame(transport.sent.map(({ type, id }) => id ?? type), ['connection_status', 'e-5'])
 })
 
+t.test('who is being replayed to is counted once for each notification', async (t) => {
+  const connections = new ConnectionManager(options)
+  connections.open({ userId: 'ada', seesNames: true }, new FakeTransport(), 0)
+
+  const broadcast = connections.deliver({ ...notification(1), userId: null })
+  const personal = connections.deliver(notification(2))
+
+  t.strictSame(await Promise.all([broadcast, personal]), [{ connections: 1, users: 1 }, { connections: 1, users: 1 }])
+})
+
 t.test('a replay goes at the pace of its reader, and never over the bound', async (t) => {
   const connections = new ConnectionManager(options)
   const transport = new FakeTransport()

@@ -1,0 +1,84 @@
+import { Audience, EVERYBODY } from './audience.js'
+import type { BroadcastIndex } from './broadcast-index.js'
+import type { Page } from './broker.js'
+import { goneFor } from './gone.js'
+import type { NotificationKey, NotificationValue } from './journal.js'
+import type { Store } from './store.js'
+
+/** Notifications that are read at once for one connection. */
+const PAGE = 100
+
+interface Position {
+  /** The newest that is kept. */
+  seq: number
+  /** What is not after this may have gone without a trace of whom it concerned. */
+  floor: number
+  idOf: (seq: number) => string
+}
+
+/** What the journal has for who comes back. */
+export class JournalReader {
+  readonly #store: Store
+  readonly #broadcasts: BroadcastIndex
+  readonly #journal: Position
+
+  constructor (store: Store, broadcasts: BroadcastIndex, journal: Position) {
+    this.#store = store
+    this.#broadcasts = broadcasts
+    this.#journal = journal
+  }
+
+  /** Whether something that concerned this user after `seq` has gone, and how much of it is there. */
+  survey (userId: string | null, after: number, now: number): { gap: boolean, count: number } {
+    let { there, expired } = this.#broadcasts.count(after, userId, now)
+    for (const [, , , expiresAt] of this.#personalKeysAfter(userId, after)) {
+      if (expiresAt > now) there++
+      else expired++
+    }
+    return { gap: after < this.#journal.floor || this.#hasGone(userId, after) || expired > 0, count: there }
+  }
+
+  /** What concerns this user after `after` and had not expired at `now`: at most `PAGE`, and no more than `maxBytes` but for the first. */
+  read (userId: string | null, after: number, now: number, maxBytes: number): Page {
+    const keys = this.#keysAfter(userId, after, PAGE + 1)
+    const notifications: Page['notifications'] = []
+    let lastSeq = keys.length > PAGE ? keys[PAGE - 1]?.[2] ?? after : this.#journal.seq
+    let bytes = 0
+    for (const key of keys.slice(0, PAGE)) {
+      const [, , seq, expiresAt] = key
+      if (expiresAt <= now) continue
+      const frame = this.#frameOf(key)
+      if (frame === undefined) continue // It was removed a moment ago, and this is found to be a gap.
+      bytes += frame.length
+      if (bytes > maxBytes && notifications.length > 0) {
+        lastSeq = notifications.at(-1)?.seq ?? after
+        break
+      }
+      notifications.push({ seq, id: this.#journal.idOf(seq), frame })
+    }
+    return { notifications, lastSeq, complete: lastSeq === this.#journal.seq, gap: after < this.#journal.floor || this.#hasGone(userId, after) }
+  }
+
+  #hasGone (userId: string | null, after: number): boolean {
+    if (goneFor(Audience.load(this.#store, EVERYBODY).gone, userId) > after) return true
+    return userId !== null && goneFor(Audience.load(this.#store, userId).gone, userId) > after
+  }
+
+  /** Keys of what concerns a user after a `seq`, in order: `limit` of each kind. */
+  #keysAfter (userId: string | null, after: number, limit: number): NotificationKey[] {
+    const broadcasts = this.#broadcasts.after(after, userId, limit).map(({ seq, expiresAt }): NotificationKey => ['n', EVERYBODY, seq, expiresAt])
+    if (userId === null) return broadcasts
+    return [...broadcasts, ...this.#personalKeysAfter(userId, after, limit)].sort(([, , a], [, , b]) => a - b)
+  }
+
+  #personalKeysAfter (userId: string | null, after: number, limit?: number): Iterable<NotificationKey> {
+    if (userId === null) return []
+    return this.#store.keys(['n', userId, after + 1], ['n', userId, this.#journal.seq + 1], limit) as Iterable<NotificationKey>
+  }
+
+  #frameOf (key: NotificationKey): Buffer | undefined {
+    const [, name, seq] = key
+    const recent = name === EVERYBODY ? this.#broadcasts.frameOf(seq) : undefined
+    return recent ?? (this.#store.get(key) as NotificationValue | undefined)?.[1]
+  }
+}
