@@ -22,6 +22,18 @@ const paths = {
 
 const node = (file) => [process.execPath, join(bench, file)]
 
+const herald = {
+  name: 'herald',
+  title: 'Herald',
+  command: node('../dist/src/server.js'),
+  env: { HOST: '127.0.0.1', LOG_LEVEL: 'warn', JWT_SECRET: secret, BROKER_URL: 'memory:', RETENTION_PER_USER: '20' }, // The others keep nothing.
+  socketPath: (user) => `/api/v1/ws/${user}?token=${token({ sub: user })}`,
+  notifyPath: (user) => `/api/v1/ws/notify/${user}`,
+  broadcastPath: '/api/v1/ws/broadcast',
+  statsPath: '/api/v1/ws/stats',
+  headers: { authorization: `Bearer ${token({ sub: 'bench', scope: 'notifications:publish stats:read' })}` }
+}
+
 /**
  * `command` gets `PORT` from the environment, with what is in `env`.
  * `headers` are those of a POST. `engineIo` says that sockets speak Socket.IO's protocol within theirs.
@@ -33,16 +45,13 @@ export const subjects = [
     command: node('peers/uwebsockets.js'),
     ...paths
   },
+  herald,
   {
-    name: 'herald',
-    title: 'Herald',
-    command: node('../dist/src/server.js'),
-    env: { HOST: '127.0.0.1', LOG_LEVEL: 'warn', JWT_SECRET: secret, BROKER_URL: 'memory:' }, // The others keep nothing.
-    socketPath: (user) => `/api/v1/ws/${user}?token=${token({ sub: user })}`,
-    notifyPath: (user) => `/api/v1/ws/notify/${user}`,
-    broadcastPath: '/api/v1/ws/broadcast',
-    statsPath: '/api/v1/ws/stats',
-    headers: { authorization: `Bearer ${token({ sub: 'bench', scope: 'notifications:publish stats:read' })}` }
+    ...herald,
+    name: 'herald-file',
+    title: 'Herald, kept on the disk',
+    env: { ...herald.env, BROKER_URL: 'file:' }, // And a folder, which is made for each run.
+    onlyWhenNamed: true // Its fan-out is the same.
   },
   {
     name: 'by-hand',

@@ -1,9 +1,10 @@
 import { cpuBetween } from '../measure/process-usage.js'
 import { rowsOf, shown, table } from '../report/tables.js'
+import { subjects } from '../subjects.js'
 
 const USERS = 200
 const ALL = 10_000
-const CONNECTIONS = 32
+const CONNECTIONS = 128
 const RATES = [200, 1_000]
 const QUIET = 'alone'
 const BUSY = 'with broadcasts'
@@ -15,7 +16,7 @@ export const notify = {
 
   async measure (bench) {
     const ms = bench.quick ? 1_500 : 8_000
-    return await bench.alternate({ rounds: bench.quick ? 1 : 3 }, async (run) => {
+    return await bench.alternate({ rounds: bench.quick ? 1 : 3, only: subjects.map(({ name }) => name) }, async (run) => {
       const { server, load } = run
       await load.call('open', { count: USERS })
       await load.call('postNotify', { ms: 1_000, connections: CONNECTIONS })

@@ -23,7 +23,7 @@ export class HttpConnection {
     socket.on('close', () => { this.#answered(new Error('the server closed a connection for requests')) })
   }
 
-  /** Sends the bytes of a request; `onAnswer` gets an error, or nothing when the answer was 200. */
+  /** Sends the bytes of a request; `onAnswer` gets an error, or undefined and the body when the answer was 200. */
   send (request, onAnswer) {
     this.#onAnswer = onAnswer
     this.#socket.write(request)
@@ -43,12 +43,13 @@ export class HttpConnection {
 
     const answer = this.#received
     this.#received = ''
-    this.#answered(head[1] === '200' ? undefined : new Error(`the request was answered: ${answer}`))
+    if (head[1] === '200') this.#answered(undefined, answer.slice(head[0].length))
+    else this.#answered(new Error(`the request was answered: ${answer}`))
   }
 
-  #answered (error) {
+  #answered (error, body) {
     const onAnswer = this.#onAnswer
     this.#onAnswer = undefined
-    onAnswer?.(error)
+    onAnswer?.(error, body)
   }
 }

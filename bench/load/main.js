@@ -5,6 +5,7 @@ import { Pool } from './pool.js'
 import { postNotify } from './post-notify.js'
 import { measureStalled } from './stalled.js'
 import { askStats } from './ask-stats.js'
+import { recover } from './recover.js'
 import { spin } from './turns.js'
 
 let pool
@@ -18,6 +19,7 @@ const commands = {
   postNotify: (options) => postNotify(pool, options),
   measureNotifyLatency: (options) => measureNotifyLatency(pool, options),
   measureStalled: (options) => measureStalled(pool, options),
+  recover: (options) => recover(pool, options),
   askStats: (options) => askStats(pool, options)
 }
 

@@ -25,9 +25,12 @@ export class Pool {
     this.pid = pid
   }
 
-  /** Opens sockets for the users from number `first` on, some at a time; resolves with the milliseconds it took. */
-  async open ({ count, first = this.sockets.length, atOnce = 64 }) {
-    const requests = Array.from({ length: count }, (_, i) => this.#upgrade(`u${first + i}`))
+  /**
+   * Opens sockets for the users from number `first` on, some at a time; resolves with the milliseconds it took.
+   * `query` is put behind each address.
+   */
+  async open ({ count, first = this.sockets.length, atOnce = 64, query = '' }) {
+    const requests = Array.from({ length: count }, (_, i) => this.#upgrade(`u${first + i}`, query))
     const started = performance.now()
     const worker = async () => {
       for (let request = requests.pop(); request !== undefined; request = requests.pop()) {
@@ -57,9 +60,9 @@ export class Pool {
     return this.#http
   }
 
-  #upgrade (user) {
+  #upgrade (user, query) {
     return [
-      `GET ${this.subject.socketPath(user)} HTTP/1.1`,
+      `GET ${this.subject.socketPath(user)}${query} HTTP/1.1`,
       `Host: 127.0.0.1:${this.port}`,
       'Connection: Upgrade',
       'Upgrade: websocket',

@@ -26,7 +26,7 @@ export class Bench {
    */
   async alternate ({ rounds: usual, only, preload }, measure) {
     const rounds = this.#rounds ?? usual
-    const chosen = this.subjects.filter(({ name }) => only === undefined || only.includes(name))
+    const chosen = this.subjects.filter(({ name, onlyWhenNamed }) => only?.includes(name) ?? onlyWhenNamed !== true)
     const taken = new Map(chosen.map(({ name }) => [name, []]))
     const failures = {}
     for (let round = 1; round <= rounds; round++) {

@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { end, keep } from './children.js'
 import { pinned } from './cores.js'
@@ -13,15 +16,19 @@ export class ServerProcess {
   port
   #child
   #errors = ''
+  /** Of its journal, if it has one. */
+  #folder
 
   /** Resolves when it accepts connections. `preload` is a module that Node loads into it; it can be talked to with `ask`. */
   static async start (subject, { preload } = {}) {
     const server = new ServerProcess()
     server.port = await freePort()
+    const keeps = subject.env?.BROKER_URL === 'file:'
+    if (keeps) server.#folder = mkdtempSync(join(tmpdir(), 'herald-bench-'))
     const [program, ...args] = subject.command
     const command = pinned('server', [program, ...preload === undefined ? [] : ['--import', preload], ...args])
     server.#child = keep(spawn(command[0], command.slice(1), {
-      env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '', ...subject.env, PORT: String(server.port) },
+      env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '', ...subject.env, ...keeps && { BROKER_URL: `file:${server.#folder}` }, PORT: String(server.port) },
       stdio: ['ignore', 'ignore', 'pipe', ...preload === undefined ? [] : ['ipc']]
     }))
     server.#child.on('error', (error) => { server.#errors += error.message })
@@ -33,7 +40,10 @@ export class ServerProcess {
   get pid () { return this.#child.pid }
   cpu () { return readCpu(this.pid) }
   rss () { return readRss(this.pid) }
-  stop () { return end(this.#child) }
+  async stop () {
+    await end(this.#child)
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true })
+  }
 
   async ask (message) {
     const answer = once(this.#child, 'message', { signal: AbortSignal.timeout(START_MS) })

@@ -1,5 +1,5 @@
 import { encodeNotification } from '../protocol/server-frames.js'
-import { Audience, EVERYBODY } from './audience.js'
+import { Audience, type Entry, EVERYBODY } from './audience.js'
 import { BroadcastIndex } from './broadcast-index.js'
 import { BrokerError, type Draft, type Notification } from './broker.js'
 import { expireKey, keepOutcome, type KeptOutcome, outcomeOf } from './idempotency.js'
@@ -154,6 +154,12 @@ export class Journal {
     await this.#store.close()
   }
 
+  #oldest (name: string, count: number): Entry[] {
+    if (name === EVERYBODY) return this.#broadcasts.after(0, null, count)
+    return Array.from(this.#store.keys(['n', name], ['n', name, this.#seq + 1], count) as Iterable<NotificationKey>, ([, , seq, expiresAt]) =>
+      ({ seq, expiresAt, excludeUser: null }))
+  }
+
   #keep (key: string, outcome: KeptOutcome, now: number): Change[] {
     return keepOutcome(this.#store, key, outcome, now, this.#options.idempotencyMs)
   }
@@ -164,11 +170,7 @@ export class Journal {
     const limit = name === EVERYBODY ? this.#options.retentionBroadcast : this.#options.retentionPerUser
     const excess = Math.min(audience.count - limit, removable(added.length))
     if (excess > 0) {
-      const kept = [...this.#store.range(['n', name], ['n', name, this.#seq + 1], excess)].map(([key, value]) => {
-        const [, , seq, expiresAt] = key as NotificationKey
-        return { seq, expiresAt, excludeUser: (value as NotificationValue)[0] }
-      })
-      for (const { seq, expiresAt, excludeUser } of [...kept, ...added].slice(0, excess)) {
+      for (const { seq, expiresAt, excludeUser } of [...this.#oldest(name, excess), ...added].slice(0, excess)) {
         audience.remove(seq, excludeUser)
         changes.push({ key: ['n', name, seq, expiresAt] }, { key: ['x', expiresAt, 'n', name, seq] })
       }

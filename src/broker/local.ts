@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../errors.js'
 import type { Broker, Deliver, Draft, Notification, Published, Reach, Replay } from './broker.js'
 import type { KeptOutcome } from './idempotency.js'
@@ -6,6 +6,9 @@ import type { Journal } from './journal.js'
 
 /** Notifications that are kept in one write. */
 const MAX_BATCH = 1000
+
+/** How long a flushed write waits for company where several came together before: it costs as much for one as for many. */
+const GATHER_MS = 1
 
 interface Waiting {
   draft: Draft
@@ -34,6 +37,7 @@ export class LocalBroker implements Broker {
   #outcomes: Outcome[] = []
   #maintenanceDue = false
   #work: Promise<void> | undefined
+  #lastBatch = 0
   /** Calls with an idempotency key that are not answered yet. */
   readonly #unfinished = new Map<string, { fingerprint: string, published: Promise<Published> }>()
   /** `seq` of the newest notification that was handed over. */
@@ -130,6 +134,7 @@ export class LocalBroker implements Broker {
   async #run (): Promise<void> {
     while (this.#waiting.length > 0 || this.#outcomes.length > 0 || this.#maintenanceDue) {
       if (this.#waiting.length > 0) {
+        if (this.#journal.durable && this.#lastBatch > 1) await sleep(GATHER_MS)
         await this.#expireSome(this.#waiting.length) // So that what has expired does not crowd out what has not.
         await this.#append(this.#waiting.splice(0, MAX_BATCH))
       }
@@ -143,6 +148,7 @@ export class LocalBroker implements Broker {
   }
 
   async #append (batch: Waiting[]): Promise<void> {
+    this.#lastBatch = batch.length
     try {
       const notifications = await this.#journal.append(batch.map(({ draft }) => draft), this.#options.now())
       this.#trouble(undefined)
