@@ -38,10 +38,12 @@ export class MemoryStore implements Store {
 }
 
 function compare (a: Key, b: Key): number {
-  for (const [i, part] of a.entries()) {
+  for (let i = 0; i < a.length; i++) {
+    const part = a[i]
     const other = b[i]
-    if (other === undefined) return 1
-    if (part !== other) return part < other ? -1 : 1
+    if (part === other) continue
+    if (part === undefined || other === undefined) break
+    return part < other ? -1 : 1
   }
   return a.length - b.length
 }
