@@ -22,8 +22,8 @@ t.test('what has gone leaves its room to what comes: the file levels off', async
     return { count, bytes: statSync(join(folder, 'journal.mdb')).size }
   }
 
-  const first = await publishFor(3000)
-  const second = await publishFor(3000)
+  const first = await publishFor(2000)
+  const second = await publishFor(2000)
   await broker.close()
 
   t.ok(second.bytes <= first.bytes * 1.25, `${first.bytes} bytes after ${first.count}, ${second.bytes} after ${second.count} more`)
@@ -53,7 +53,7 @@ t.test('who reads while the journal is trimmed and expires gets what is there, a
     onTrouble: (error) => { throw error }
   })
   const draft = (userId: string | null) => ({ userId, excludeUser: null, ttlMs: undefined, tail: '"data":{}}', idempotency: undefined })
-  const until = Date.now() + 2000
+  const until = Date.now() + 1000
   const publishing = Array.from({ length: 4 }, async (_, i) => {
     while (Date.now() < until) await broker.publish(draft(i === 0 ? 'ada' : null))
   })
