@@ -1,5 +1,5 @@
 import { measurePerDelivery, warmUp } from '../measure/per-delivery.js'
-import { ratio, rowsOf, shown, table } from '../report/tables.js'
+import { casesOf, ratio, rowsOf, shown, table } from '../report/tables.js'
 import { SIZES } from '../subjects.js'
 
 export const growth = {
@@ -32,5 +32,3 @@ export const growth = {
     ].join('\n\n')
   }
 }
-
-const casesOf = (results) => Object.keys(Object.values(results).find(({ failed }) => failed === undefined) ?? {})

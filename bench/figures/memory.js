@@ -1,4 +1,4 @@
-import { rowsOf, shown, table } from '../report/tables.js'
+import { casesOf, rowsOf, shown, table } from '../report/tables.js'
 import { SIZES } from '../subjects.js'
 
 /** Connections that come and go first, a few at a time: the heap takes its size for them, not for those that are counted. */
@@ -36,7 +36,7 @@ export const memory = {
   },
 
   report (results) {
-    const sizes = casesOf(results)
+    const sizes = casesOf(results).filter((size) => size > 0)
     return [
       'Resident KB of the server per idle connection (without what the kernel keeps for a socket), by the number of connections, and MB of the process without any:',
       table(['', ...sizes.map((size) => Number(size).toLocaleString('en-US')), 'empty, MB'], rowsOf(results, (cases) => [
@@ -46,5 +46,3 @@ export const memory = {
     ].join('\n\n')
   }
 }
-
-const casesOf = (results) => Object.keys(Object.values(results).find(({ failed }) => failed === undefined) ?? {}).filter((size) => size > 0)

@@ -1,10 +1,7 @@
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { rowsOf, shown, table } from '../report/tables.js'
 
 const SOCKETS = 5_000
 const MISSED = 20
-const preload = pathToFileURL(join(import.meta.dirname, '../measure/loop-delay.js')).href
 
 export const recovery = {
   name: 'recovery',
@@ -13,7 +10,7 @@ export const recovery = {
 
   async measure (bench) {
     const settleMs = bench.quick ? 1_000 : 6_000
-    return await bench.alternate({ rounds: bench.quick ? 1 : 2, only: ['herald', 'herald-file'], preload }, async ({ server, load }) => {
+    return await bench.alternate({ rounds: bench.quick ? 1 : 2, only: ['herald', 'herald-file'], preload: 'loop-delay.js' }, async ({ server, load }) => {
       const storm = async () => await load.call('recover', { missed: MISSED })
       await load.call('open', { count: SOCKETS })
       await storm() // The heap takes its size for one.

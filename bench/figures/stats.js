@@ -1,10 +1,7 @@
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { rowsOf, shown, table } from '../report/tables.js'
 
 const USERS = 10_000
 const ASKERS = 100
-const preload = pathToFileURL(join(import.meta.dirname, '../measure/loop-delay.js')).href
 
 const SITUATIONS = {
   'nobody asks': { askers: 0 },
@@ -19,7 +16,7 @@ export const stats = {
 
   async measure (bench) {
     const ms = bench.quick ? 5_000 : 10_000
-    return await bench.alternate({ rounds: bench.quick ? 1 : 2, only: ['herald'], preload }, async ({ server, load }) => {
+    return await bench.alternate({ rounds: bench.quick ? 1 : 2, only: ['herald'], preload: 'loop-delay.js' }, async ({ server, load }) => {
       await load.call('open', { count: USERS })
       await bench.settle(2_000)
       const cases = {}

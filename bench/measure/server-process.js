@@ -19,14 +19,14 @@ export class ServerProcess {
   /** Of its journal, if it has one. */
   #folder
 
-  /** Resolves when it accepts connections. `preload` is a module that Node loads into it; it can be talked to with `ask`. */
+  /** Resolves when it accepts connections. `preload` is a module beside this one that Node loads into it; it can be talked to with `ask`. */
   static async start (subject, { preload } = {}) {
     const server = new ServerProcess()
     server.port = await freePort()
     const keeps = subject.env?.BROKER_URL === 'file:'
     if (keeps) server.#folder = mkdtempSync(join(tmpdir(), 'herald-bench-'))
     const [program, ...args] = subject.command
-    const command = pinned('server', [program, ...preload === undefined ? [] : ['--import', preload], ...args])
+    const command = pinned('server', [program, ...preload === undefined ? [] : ['--import', new URL(preload, import.meta.url).href], ...args])
     server.#child = keep(spawn(command[0], command.slice(1), {
       env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '', ...subject.env, ...keeps && { BROKER_URL: `file:${server.#folder}` }, PORT: String(server.port) },
       stdio: ['ignore', 'ignore', 'pipe', ...preload === undefined ? [] : ['ipc']]

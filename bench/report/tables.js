@@ -20,6 +20,9 @@ export function ratio (summary, other) {
   return summary === undefined || other === undefined ? '–' : rounded(summary.median / other.median, 2)
 }
 
+/** The cases of a figure, from the first subject that was measured. */
+export const casesOf = (results) => Object.keys(Object.values(results).find(({ failed }) => failed === undefined) ?? {})
+
 /** One row per subject: its title, and the cells that `cells(result, name)` makes of it. */
 export function rowsOf (results, cells) {
   return Object.entries(results).map(([name, result]) => {

@@ -19,6 +19,7 @@ export class BroadcastIndex {
     if (audience === undefined) return
     const { added, removed } = audience
     this.#entries.push(...added)
+    for (const seq of removed) this.#dropFrame(seq)
     // Mostly the oldest go.
     let first = 0
     while (removed.delete(this.#entries[first]?.seq ?? -1)) first++
@@ -30,10 +31,9 @@ export class BroadcastIndex {
   keepFrame ({ seq, frame }: Notification): void {
     this.#recent.set(seq, frame)
     this.#recentBytes += frame.length
-    for (const [oldest, { length }] of this.#recent) {
+    for (const oldest of this.#recent.keys()) {
       if (this.#recentBytes <= RECENT_BYTES) break
-      this.#recent.delete(oldest)
-      this.#recentBytes -= length
+      this.#dropFrame(oldest)
     }
   }
 
@@ -61,6 +61,11 @@ export class BroadcastIndex {
       else counts.expired++
     }
     return counts
+  }
+
+  #dropFrame (seq: number): void {
+    this.#recentBytes -= this.#recent.get(seq)?.length ?? 0
+    this.#recent.delete(seq)
   }
 
   #indexAfter (seq: number): number {

@@ -45,8 +45,8 @@ export class FileStore implements Store {
     return this.#db.get(key)
   }
 
-  * range (start: Key, end: Key, limit = Infinity): Generator<[Key, unknown]> {
-    for (const { key, value } of this.#db.getRange({ start, end, limit })) yield [key, value]
+  * range (start: Key, end: Key): Generator<[Key, unknown]> {
+    for (const { key, value } of this.#db.getRange({ start, end })) yield [key, value]
   }
 
   keys (start: Key, end: Key, limit = Infinity): Iterable<Key> {

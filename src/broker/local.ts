@@ -55,11 +55,11 @@ export class LocalBroker implements Broker {
     if (idempotency === undefined) return await this.#enqueue(draft)
 
     const { key, fingerprint } = idempotency
-    const unfinished = this.#unfinished.get(key)
-    const kept = unfinished ?? this.#journal.outcomeOf(key, this.#options.now())
-    if (kept !== undefined && kept.fingerprint !== fingerprint) throw new AppError('idempotency_mismatch')
-    if (unfinished !== undefined) return { ...await unfinished.published, repeated: true }
-    if (kept !== undefined) return this.#published(kept as KeptOutcome, true)
+    const first = this.#unfinished.get(key) ?? this.#journal.outcomeOf(key, this.#options.now())
+    if (first !== undefined) {
+      if (first.fingerprint !== fingerprint) throw new AppError('idempotency_mismatch')
+      return 'published' in first ? { ...await first.published, repeated: true } : this.#published(first, true)
+    }
 
     const published = this.#publishOnce(draft, key, fingerprint)
     this.#unfinished.set(key, { fingerprint, published })

@@ -13,16 +13,19 @@ export class MemoryStore implements Store {
     return this.#tree.get(key)
   }
 
-  * range (start: Key, end: Key, limit = Infinity): Generator<[Key, unknown]> {
-    let left = limit
-    for (const [key, value] of this.#tree.entries(start)) {
-      if (left-- <= 0 || compare(key, end) >= 0) return
-      yield [key, value]
+  * range (start: Key, end: Key): Generator<[Key, unknown]> {
+    for (const entry of this.#tree.entries(start)) {
+      if (compare(entry[0], end) >= 0) return
+      yield entry
     }
   }
 
-  * keys (start: Key, end: Key, limit?: number): Generator<Key> {
-    for (const [key] of this.range(start, end, limit)) yield key
+  * keys (start: Key, end: Key, limit = Infinity): Generator<Key> {
+    let left = limit
+    for (const [key] of this.range(start, end)) {
+      if (left-- <= 0) return
+      yield key
+    }
   }
 
   async write (changes: Change[]): Promise<void> {

@@ -13,7 +13,7 @@ export interface Store {
   readonly durable: boolean
   get: (key: Key) => unknown
   /** Entries from `start` up to, and without, `end`, in order. */
-  range: (start: Key, end: Key, limit?: number) => Iterable<[key: Key, value: unknown]>
+  range: (start: Key, end: Key) => Iterable<[key: Key, value: unknown]>
   /** The keys alone, which is cheaper. */
   keys: (start: Key, end: Key, limit?: number) => Iterable<Key>
   /** Resolves when the changes are kept, and seen by what is read from then on; rejects when none of them is. One at a time. */

@@ -3,14 +3,12 @@ import type { Transport } from './transport.js'
 /** How much is joined into one write. */
 export const MAX_JOINED_BYTES = 65_536
 
-const NOTHING: readonly Buffer[] = []
-
 /** The frames that wait for one socket: they leave in order, joined, as fast as its reader takes them. */
 export class Outbox {
   readonly #transport: Transport
   readonly #owner: { flush: () => void }
   /** Frames that are shared with other connections stand here as they are, not as copies. */
-  #queue = NOTHING as Buffer[]
+  #queue: Buffer[] = []
   #queuedBytes = 0
   /** The transport has taken what it can for now. */
   #full = false
@@ -35,7 +33,6 @@ export class Outbox {
   get bytes (): number { return this.#queuedBytes + this.#transport.bufferedBytes }
 
   push (frames: Buffer): void {
-    if (this.#queue === NOTHING) this.#queue = []
     this.#queue.push(frames)
     this.#queuedBytes += frames.length
   }
@@ -54,7 +51,7 @@ export class Outbox {
   }
 
   clear (): void {
-    this.#queue = NOTHING as Buffer[]
+    this.#queue = []
     this.#queuedBytes = 0
   }
 
@@ -76,8 +73,7 @@ export class Outbox {
       taken++
     }
     this.#queuedBytes -= bytes
-    const frames = this.#queuedBytes === 0 ? this.#queue : this.#queue.splice(0, taken)
-    if (this.#queuedBytes === 0) this.#queue = NOTHING as Buffer[]
+    const frames = this.#queue.splice(0, taken)
     return frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames)
   }
 }

@@ -1,12 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SECRET } from './app.js'
 import { checkNothingLost } from './nothing-lost.js'
 import { Poster } from './poster.js'
-import { root } from './process.js'
+import { startServer } from './process.js'
 import { ResumingClient } from './resuming-client.js'
 
 const USERS = Array.from({ length: 10 }, (_, i) => `user${i}`)
@@ -29,7 +27,17 @@ export interface KillResult {
  */
 export async function killAgainAndAgain ({ kills, folder, onKill = () => {} }: { kills: number, folder: string, onKill?: (kill: number) => void }): Promise<KillResult> {
   const port = await freePort()
-  let server = await startServer(port, folder)
+  const endings: Array<() => unknown> = []
+  const start = async () => await startServer({ teardown: (end) => { endings.push(end) } }, {
+    PORT: String(port),
+    BROKER_URL: `file:${folder}`,
+    JWT_SECRET: SECRET,
+    WS_AUTH: 'optional',
+    ALLOW_ANONYMOUS: 'true',
+    RETENTION_PER_USER: '0',
+    RETENTION_BROADCAST: '0'
+  })
+  let server = await start()
   const base = `127.0.0.1:${port}/api/v1/ws`
   const clients = Array.from({ length: CLIENTS }, (_, i) => {
     const userId = i % 5 === 4 ? null : USERS[i % USERS.length] ?? null
@@ -44,8 +52,8 @@ export async function killAgainAndAgain ({ kills, folder, onKill = () => {} }: {
     for (let kill = 1; kill <= kills; kill++) {
       await sleep(200 + Math.random() * 1000)
       server.kill('SIGKILL')
-      await once(server, 'exit')
-      server = await startServer(port, folder)
+      await server.exited
+      server = await start()
       onKill(kill)
     }
     await sleep(500)
@@ -69,32 +77,8 @@ export async function killAgainAndAgain ({ kills, folder, onKill = () => {} }: {
     clearInterval(cutting)
     for (const poster of posters) poster.stop()
     for (const client of clients) client.stop()
-    server.kill('SIGKILL')
+    await Promise.all(endings.map((end) => end()))
   }
-}
-
-async function startServer (port: number, folder: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [join(root, 'dist/src/server.js')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: {
-      PATH: process.env['PATH'],
-      PORT: String(port),
-      BROKER_URL: `file:${folder}`,
-      JWT_SECRET: SECRET,
-      WS_AUTH: 'optional',
-      ALLOW_ANONYMOUS: 'true',
-      RETENTION_PER_USER: '0',
-      RETENTION_BROADCAST: '0'
-    }
-  })
-  const end = () => { child.kill('SIGKILL') }
-  process.once('exit', end)
-  child.once('exit', () => { process.off('exit', end) })
-  await new Promise<void>((resolve, reject) => {
-    child.once('exit', (code) => { reject(new Error(`the server ended with ${String(code)}`)) })
-    child.stdout.on('data', (text: Buffer) => { if (text.includes('Server listening')) resolve() })
-  })
-  return child
 }
 
 async function freePort (): Promise<number> {

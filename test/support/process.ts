@@ -3,12 +3,14 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import type { Test } from 'tap'
 import { Lines } from './lines.js'
 
 export const root = join(import.meta.dirname, '../..')
 
 export type Environment = Record<string, string>
+
+/** Who ends what was started for him: a test, mostly. */
+export interface Owner { teardown: (end: () => unknown) => void }
 
 export interface Exit {
   code: number | null
@@ -28,7 +30,7 @@ export interface Running {
 }
 
 /** Starts a program with nothing of this environment but the paths; ends it with the test. A service keeps nothing unless it is told to. */
-export function start (t: Test, program: string, args: string[], env: Environment = {}, cwd = root): Running {
+export function start (t: Owner, program: string, args: string[], env: Environment = {}, cwd = root): Running {
   const [command, ...rest] = program === process.execPath ? [program, ...args] : [...withoutCoverage, program, ...args]
   const child = spawn(command ?? '', rest, { cwd, env: { ...paths(), BROKER_URL: 'memory:', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const kill = () => { child.kill('SIGKILL') }
@@ -51,7 +53,7 @@ export function start (t: Test, program: string, args: string[], env: Environmen
 }
 
 /** Runs a program to its end. */
-export async function run (t: Test, program: string, args: string[], env: Environment = {}, cwd = root) {
+export async function run (t: Owner, program: string, args: string[], env: Environment = {}, cwd = root) {
   const { stdout, stderr, exited } = start(t, program, args, env, cwd)
   const { code } = await exited
   return { code, stdout: stdout.text, stderr: stderr.text }
@@ -64,7 +66,7 @@ export interface Server extends Running {
 }
 
 /** Starts the built service on a free port and waits until it listens. */
-export async function startServer (t: Test, env: Environment = {}, args = [join(root, 'dist/src/server.js')], cwd = root): Promise<Server> {
+export async function startServer (t: Owner, env: Environment = {}, args = [join(root, 'dist/src/server.js')], cwd = root): Promise<Server> {
   const running = start(t, process.execPath, args, { PORT: '0', ...env }, cwd)
   const [, port] = await running.stdout.match(/Server listening at http:\/\/127\.0\.0\.1:(\d+)/).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${running.stderr.text}`)

@@ -4,16 +4,19 @@ import t from 'tap'
 import { openBroker } from '../../../src/broker/open.js'
 import { limits } from '../../support/broker-model.js'
 
+const openAt = async (folder: string, options: Partial<typeof limits> = {}) => await openBroker({
+  ...limits,
+  ...options,
+  url: `file:${folder}`,
+  newEpoch: 'e',
+  now: Date.now,
+  deliver: async () => ({ connections: 0, users: 0 }),
+  onTrouble: (error) => { throw error }
+})
+
 t.test('what has gone leaves its room to what comes: the file levels off', async (t) => {
   const folder = t.testdir()
-  const broker = await openBroker({
-    ...limits,
-    url: `file:${folder}`,
-    newEpoch: 'e',
-    now: Date.now,
-    deliver: async () => ({ connections: 0, users: 0 }),
-    onTrouble: (error) => { throw error }
-  })
+  const broker = await openAt(folder)
   const draft = { userId: 'ada', excludeUser: null, ttlMs: undefined, tail: `"data":"${'x'.repeat(2000)}"}`, idempotency: undefined }
   const publishFor = async (ms: number) => {
     const until = Date.now() + ms
@@ -30,28 +33,17 @@ t.test('what has gone leaves its room to what comes: the file levels off', async
 })
 
 t.test('two brokers cannot have the same folder, in one process neither', async (t) => {
-  const open = async () => await openBroker({
-    ...limits, url: `file:${t.testdirName}`, newEpoch: 'e', now: Date.now, deliver: async () => ({ connections: 0, users: 0 }), onTrouble: () => {}
-  })
-  const first = await open()
+  const folder = t.testdir()
+  const first = await openAt(folder)
 
-  await t.rejects(open(), { name: 'BrokerError', message: /another process is using the folder/ })
+  await t.rejects(openAt(folder), { name: 'BrokerError', message: /another process is using the folder/ })
 
   await first.close()
-  await (await open()).close()
+  await (await openAt(folder)).close()
 })
 
 t.test('who reads while the journal is trimmed and expires gets what is there, and is told what is not', async (t) => {
-  const broker = await openBroker({
-    ...limits,
-    retentionMs: 300,
-    retentionBroadcast: 50,
-    url: `file:${t.testdir()}`,
-    newEpoch: 'e',
-    now: Date.now,
-    deliver: async () => ({ connections: 0, users: 0 }),
-    onTrouble: (error) => { throw error }
-  })
+  const broker = await openAt(t.testdir(), { retentionMs: 300, retentionBroadcast: 50 })
   const draft = (userId: string | null) => ({ userId, excludeUser: null, ttlMs: undefined, tail: '"data":{}}', idempotency: undefined })
   const until = Date.now() + 1000
   const publishing = Array.from({ length: 4 }, async (_, i) => {
