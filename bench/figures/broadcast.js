@@ -14,7 +14,7 @@ export const broadcast = {
     const ms = bench.quick ? 800 : 2_500
     return await bench.alternate({ rounds: bench.quick ? 2 : 5 }, async (run) => {
       await run.load.call('open', { count: SOCKETS })
-      await warmUp(run, bench.quick ? 1_000 : 2_000)
+      await warmUp(run, bench.quick ? 1_000 : 4_000)
       const cases = {}
       for (const perTurn of PER_TURN) cases[perTurn] = await measurePerDelivery(run, { perTurn, ms })
       return cases

@@ -104,20 +104,29 @@ export class Connection implements Identity {
     return this.#joining === undefined && seq > this.#position && (this.#outbox === undefined || this.#outbox.idle)
   }
 
-  /** Writes the joined frames of `count` notifications up to `lastSeq` at once; says whether it did. */
-  takeAll (frames: Buffer, count: number, lastSeq: number): boolean {
+  /** Counts the `count` notifications up to `lastSeq` as sent, which are to be given to `write` next; says whether it did. */
+  takeAll (count: number, lastSeq: number): boolean {
     if (this.#ended) return false
 
     this.#position = lastSeq
-    this.#write(frames, count)
+    this.framesOut += count
     return true
+  }
+
+  /** Writes bytes that need not wait, because nothing else does. */
+  write (frames: Buffer): void {
+    if (!this.#transport.write(frames)) this.#outbox = Outbox.full(this.#transport, this)
   }
 
   /** Sends a heartbeat, which comes before nothing and after nothing, but not before the welcome. */
   beat (frame: Buffer): void {
     if (this.#joining?.welcomed === false) return
-    if (this.#outbox === undefined) this.#write(frame, 1)
-    else this.queue(frame)
+    if (this.#outbox !== undefined) {
+      this.queue(frame)
+      return
+    }
+    this.framesOut++
+    this.write(frame)
   }
 
   /** Queues a frame, or the parts of its bytes, behind all that came before it. */
@@ -176,11 +185,6 @@ export class Connection implements Identity {
     if (this.#ended) return
     this.#end({ code, reason })
     this.#outbox?.clear()
-  }
-
-  #write (frames: Buffer, count: number): void {
-    this.framesOut += count
-    if (!this.#transport.write(frames)) this.#outbox = Outbox.full(this.#transport, this)
   }
 
   #end (end: End): void {

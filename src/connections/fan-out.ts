@@ -124,43 +124,52 @@ export class FanOut {
     })
   }
 
+  /** Looks at all connections of a slice before it writes to the first: what is read of them comes into the cache together. */
   #continue (pass: Pass): void {
+    const takers: Connection[] = []
+    const complete = this.#visitSlice(pass, takers)
+    for (const connection of takers) connection.write(pass.frames)
+    if (complete) this.#finish(pass)
+    else setImmediate(() => { this.#continue(pass) })
+  }
+
+  /** Collects those who take the whole pass; says whether nobody is left. */
+  #visitSlice (pass: Pass, takers: Connection[]): boolean {
     let left = SLICE
     for (const groups of pass.groups) {
       for (const group of groups) {
-        left -= group instanceof Set ? this.#visitAll(group, pass) : this.#visit(group, pass)
-        if (left > 0) continue
-        setImmediate(() => { this.#continue(pass) })
-        return
+        left -= group instanceof Set ? this.#visitAll(group, pass, takers) : this.#visit(group, pass, takers)
+        if (left <= 0) return false
       }
     }
-    this.#finish(pass)
+    return true
   }
 
-  #visit (connection: Connection, pass: Pass): number {
-    if (this.#give(connection, pass) && connection.userId !== null) countUser(connection.userId, pass)
+  #visit (connection: Connection, pass: Pass, takers: Connection[]): number {
+    if (this.#give(connection, pass, takers) && connection.userId !== null) countUser(connection.userId, pass)
     return 1
   }
 
-  #visitAll (connections: Set<Connection>, pass: Pass): number {
+  #visitAll (connections: Set<Connection>, pass: Pass, takers: Connection[]): number {
     const { size } = connections
     let taker: string | null = null
     for (const connection of connections) {
-      if (this.#give(connection, pass)) taker = connection.userId
+      if (this.#give(connection, pass, takers)) taker = connection.userId
     }
     if (taker !== null) countUser(taker, pass)
     return size
   }
 
   /** Whether the connection took the whole pass in one write; if not, it catches up by itself. */
-  #give (connection: Connection, pass: Pass): boolean {
-    const { frames, batch, firstSeq, lastSeq, excluded } = pass
+  #give (connection: Connection, pass: Pass, takers: Connection[]): boolean {
+    const { batch, firstSeq, lastSeq, excluded } = pass
     if (!connection.readyFor(firstSeq) || (excluded.size > 0 && connection.userId !== null && excluded.has(connection.userId))) {
       this.catchUp(connection)
       connection.flush()
       return false
     }
-    if (!connection.takeAll(frames, batch.length, lastSeq)) return false
+    if (!connection.takeAll(batch.length, lastSeq)) return false
+    takers.push(connection)
     pass.connections++
     return true
   }
