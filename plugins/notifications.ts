@@ -18,7 +18,7 @@ export interface NotificationsOptions extends JournalOptions {
   brokerUrl: string
 }
 
-const MAINTAIN_MS = 1000
+const MAINTAIN_MS = 500
 
 const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fastify, { brokerUrl, ...options }) => {
   const broker = await openBroker({
@@ -32,6 +32,7 @@ const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fas
       else fastify.log.error({ err: error }, 'notifications cannot be kept, and are refused')
     }
   })
+  if (broker.cluster !== undefined) fastify.connections.joinCluster(broker.cluster)
   fastify.decorate('broker', broker)
   fastify.decorate('notifications', new Notifications(broker, Date.now))
 

@@ -9,7 +9,7 @@ const statsRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
     schema: { response: { 200: Type.Unsafe<Buffer>(StatsReplySchema) } } // It is encoded already.
   }, async (_request, reply) => {
     reply.type('application/json; charset=utf-8')
-    return fastify.connections.stats(Date.now())
+    return await fastify.connections.stats(Date.now())
   })
 }
 

@@ -14,6 +14,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who opens a socket; null outside of the addresses of sockets. */
     identity: Identity | null
+    /** How many sockets he has on other nodes. */
+    connectionsElsewhere: number
   }
 }
 
@@ -28,6 +30,7 @@ const NO_STATUS = 1005
 const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async (fastify, { maxMessageBytes }) => {
   const { access, broker, connections } = fastify
   fastify.decorateRequest('identity', null)
+  fastify.decorateRequest('connectionsElsewhere', 0)
 
   const socket = { preHandler: [checkHandshake, fastify.checkOrigin, authenticate, admit], handler: sayUpgrade, wsHandler: open }
   fastify.route({ method: 'GET', url: '/', ...socket })
@@ -47,12 +50,13 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   async function authenticate (request: FastifyRequest): Promise<void> {
     const { user_id: userId = null } = request.params as { user_id?: string }
     request.identity = access.identify(userId, request)
+    if (broker.cluster !== undefined) request.connectionsElsewhere = await broker.cluster.countElsewhere(userId)
   }
 
   /** Runs right before the upgrade, without a pause between the two: what is admitted is opened. */
-  function admit ({ identity, raw, ws }: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+  function admit ({ identity, connectionsElsewhere, raw, ws }: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
     try {
-      connections.admit(identity?.userId ?? null)
+      connections.admit(identity?.userId ?? null, connectionsElsewhere)
     } catch (error) {
       done(error as AppError)
       return

@@ -9,6 +9,7 @@ const results = join(root, '.tap/results.tap')
 
 /** Programs of Debian that the tests drive, and how to see that they are there. */
 const tools = {
+  'redis-server': () => existsSync('/usr/bin/redis-server'),
   chromium: () => existsSync('/usr/bin/chromium'),
   'python3-websockets': () => spawnSync('/usr/bin/python3', ['-c', 'import websockets']).status === 0
 }

@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto'
 import { BlockList, isIP } from 'node:net'
 import { envSchema } from 'env-schema'
 import { isLoopback, parseOrigin } from './access/origins.js'
+import { isRedisUrl, readRedisUrl } from './broker/redis/redis-url.js'
 import { type Settings, SettingsSchema } from './settings.js'
 
 /** The settings, with what depends on the key or on other settings filled in. */
@@ -108,8 +109,8 @@ function checkTogether (settings: Settings): string[] {
   if (JWT_SECRET?.startsWith('-----BEGIN')) problems.push('JWT_SECRET is a PEM key: a public one goes into JWT_PUBLIC_KEY')
   if (JWT_PUBLIC_KEY !== undefined && !isPublicKey(JWT_PUBLIC_KEY)) problems.push('JWT_PUBLIC_KEY is not a public key in PEM, of RSA, EC or Ed25519')
 
-  if (/^rediss?:/.test(BROKER_URL)) problems.push('BROKER_URL is redis:, which is not available yet: use file: or memory:')
-  else if (BROKER_URL !== 'memory:' && !/^file:./.test(BROKER_URL)) problems.push('BROKER_URL must be memory:, or file: and a folder, as in file:./data')
+  if (isRedisUrl(BROKER_URL)) problems.push(...faultsOfRedisUrl(BROKER_URL))
+  else if (BROKER_URL !== 'memory:' && !/^file:./.test(BROKER_URL)) problems.push('BROKER_URL must be memory:, file: and a folder, as in file:./data, or redis: and where it is, as in redis://127.0.0.1:6379')
 
   if (ALLOWED_ORIGINS !== undefined && ALLOWED_ORIGINS !== '*') {
     for (const origin of commaList(ALLOWED_ORIGINS)) {
@@ -121,6 +122,15 @@ function checkTogether (settings: Settings): string[] {
     problems.push('TRUST_PROXY must be true, false, or a comma list of addresses and ranges (10.0.0.0/8)')
   }
   return problems
+}
+
+function faultsOfRedisUrl (url: string): string[] {
+  try {
+    readRedisUrl(url)
+    return []
+  } catch (error) {
+    return [`BROKER_URL cannot be used: ${error instanceof Error ? error.message : String(error)}`]
+  }
 }
 
 const commaList = (value: string): string[] => value.split(',').map((item) => item.trim()).filter((item) => item !== '')

@@ -1,3 +1,5 @@
+import type { Cluster } from './cluster.js'
+
 /** A notification that has its place in the one order. */
 export interface Notification {
   /** Only grows, over personal notifications and broadcasts together. */
@@ -56,6 +58,8 @@ export interface Replay {
   count: number
   /** The newest id. */
   lastEventId: string
+  /** Open sockets on other nodes. */
+  connectionsElsewhere: number
   /** `seq` after which `read` reads. */
   after: number
   /** The notifications that concern the user after a `seq`: one or more if there are any, and more only up to so many bytes. */
@@ -76,7 +80,9 @@ export interface Broker {
   replay: (userId: string | null, lastEventId: string | undefined) => Promise<Replay>
   /** Why notifications cannot be delivered at the moment; undefined: they can. */
   problem: () => string | undefined
-  /** To be called every second or so: removes what has come to its end, and tries again what failed. */
+  /** The other nodes; undefined: there can be none. */
+  readonly cluster?: Cluster
+  /** To be called about twice a second: removes what has come to its end, and tries again what failed. */
   maintain: () => void
   /** Resolves when all that was accepted is kept. */
   settled: () => Promise<void>

@@ -2,10 +2,11 @@ import { type Broker, BrokerError } from './broker.js'
 import { Journal, type JournalOptions } from './journal.js'
 import { LocalBroker, type LocalBrokerOptions } from './local.js'
 import { MemoryStore } from './memory-store.js'
+import { isRedisUrl } from './redis/redis-url.js'
 import type { Store } from './store.js'
 
 export interface BrokerOptions extends JournalOptions, LocalBrokerOptions {
-  /** `memory:`, or `file:` and a folder. */
+  /** `memory:`, `file:` and a folder, or `redis:` or `rediss:` (see `readRedisUrl`). */
   url: string
   /** Names what is kept from now on, if nothing is there yet: another one every time. */
   newEpoch: string
@@ -13,6 +14,10 @@ export interface BrokerOptions extends JournalOptions, LocalBrokerOptions {
 
 /** @throws BrokerError when it cannot be started */
 export async function openBroker ({ url, newEpoch, ...options }: BrokerOptions): Promise<Broker> {
+  if (isRedisUrl(url)) {
+    const { RedisBroker } = await import('./redis/redis-broker.js')
+    return await RedisBroker.open({ ...options, url, newEpoch })
+  }
   const store = await openStore(url)
   try {
     return new LocalBroker(await Journal.open(store, options, newEpoch), options)

@@ -1,6 +1,8 @@
 import type { Identity } from '../access/identity.js'
 import type { Notification, Reach } from '../broker/broker.js'
+import type { Census, Cluster, LocalConnections, ReadPage } from '../broker/cluster.js'
 import { AppError, type CloseCode } from '../errors.js'
+import { MAX_LISTED_USERS } from '../protocol/fields.js'
 import { insertNames, type ServerFrame } from '../protocol/server-frames.js'
 import { textFrameOf } from '../protocol/text-frame.js'
 import { Connection } from './connection.js'
@@ -23,7 +25,7 @@ export interface ConnectionManagerOptions extends ConnectionLimits, HeartbeatOpt
 }
 
 /** Who is here. */
-export class ConnectionManager {
+export class ConnectionManager implements LocalConnections {
   readonly #options: ConnectionManagerOptions
   readonly #owner: ConnectionOwner
   readonly #users = new UserIndex()
@@ -31,6 +33,7 @@ export class ConnectionManager {
   readonly #fanOut = new FanOut(this.#users)
   readonly #heartbeats: Heartbeats
   readonly #replays: Replays
+  #cluster: Cluster | undefined
   /** Ended, but the socket is still shaking hands. */
   readonly #closing = new Set<Connection>()
   #lastSerial = 0
@@ -57,14 +60,20 @@ export class ConnectionManager {
   /** No more connections are opened, and those there are are being closed. */
   get stopping (): boolean { return this.#stopping }
 
+  /** From here on this is one of several nodes: what is told is told of all of them. */
+  joinCluster (cluster: Cluster): void {
+    this.#cluster = cluster
+    cluster.join(this)
+  }
+
   /**
-   * Checks that one more connection of this user (null: anonymous) may be opened.
+   * Checks that one more connection of this user (null: anonymous) may be opened, who has so many on other nodes.
    * @throws AppError `shutting_down`, `server_full`, `too_many_connections`
    */
-  admit (userId: string | null): void {
+  admit (userId: string | null, elsewhere = 0): void {
     if (this.#stopping) throw new AppError('shutting_down')
     if (Math.max(this.#users.size, this.#closing.size) >= this.#options.maxConnections) throw new AppError('server_full')
-    if (userId !== null && this.#users.countOf(userId) >= this.#options.maxConnectionsPerUser) {
+    if (userId !== null && this.#users.countOf(userId) + elsewhere >= this.#options.maxConnectionsPerUser) {
       throw new AppError('too_many_connections')
     }
   }
@@ -73,6 +82,7 @@ export class ConnectionManager {
     const connection = new Connection(this.#owner, ++this.#lastSerial, identity, transport, this.#fanOut.lastSeq, now)
     this.#users.add(connection)
     this.#heartbeats.start(connection)
+    this.#cluster?.changed(connection.userId)
     return connection
   }
 
@@ -86,6 +96,11 @@ export class ConnectionManager {
   /** Hands a notification to the sockets that it concerns; resolves when it is written. */
   async deliver (notification: Notification): Promise<Reach> {
     return await this.#fanOut.deliver(notification)
+  }
+
+  rejoinAll (readerOf: (userId: string | null) => ReadPage, afresh: boolean): void {
+    if (afresh) this.#fanOut.lastSeq = 0
+    this.#users.forEach((connection) => { connection.rejoin(readerOf(connection.userId), afresh) })
   }
 
   /** See `Heartbeats.sweep`. */
@@ -121,37 +136,63 @@ export class ConnectionManager {
     return [...this.#users.names()]
   }
 
-  /** A `StatsReply` as JSON. */
-  stats (now: number): Buffer {
+  /**
+   * A `StatsReply` as JSON, of all nodes.
+   * @throws AppError `not_ready` when the others cannot be asked
+   */
+  async stats (now: number): Promise<Buffer> {
+    const { totalConnections, usersCount, names } = await this.#cluster?.census(null, now) ?? this.#census(null, now)
     return Buffer.concat(insertNames({
-      total_connections: this.#users.size,
+      total_connections: totalConnections,
       connected_users: [],
-      users_count: this.#users.userCount,
-      ...(this.#names.truncated && { truncated: true })
-    }, this.#names.json(now)))
+      users_count: usersCount,
+      ...(usersCount > MAX_LISTED_USERS && { truncated: true })
+    }, names))
   }
 
   /** Answers `get_stats`. */
   sendStats (connection: Connection, now: number): void {
-    const { userId, seesNames } = connection
-    const frame: ServerFrame = {
-      type: 'stats',
-      data: {
-        total_connections: this.#users.size,
-        user_connections: userId === null ? 1 : this.#users.countOf(userId),
-        connected_users: [],
-        ...(seesNames && this.#names.truncated && { truncated: true })
-      },
-      timestamp: new Date(now).toISOString()
+    if (this.#cluster === undefined) {
+      sendCensus(connection, this.#census(connection.userId, now), now)
+      return
     }
-    if (seesNames) connection.send(textFrameOf(insertNames(frame, this.#names.json(now))))
-    else connection.send(frame)
+    this.#cluster.census(connection.userId, now).then((census) => { sendCensus(connection, census, now) }).catch((error: unknown) => {
+      const { code, message } = error instanceof AppError ? error : new AppError('internal_error')
+      connection.send({ type: 'error', data: { code, message }, timestamp: new Date(now).toISOString() })
+    })
+  }
+
+  /** Of this node alone. */
+  #census (userId: string | null, now: number): Census {
+    return {
+      totalConnections: this.#users.size,
+      usersCount: this.#users.userCount,
+      userConnections: userId === null ? 0 : this.#users.countOf(userId),
+      names: this.#names.json(now)
+    }
   }
 
   /** The one place where a connection leaves, however it ended. */
   #ended (connection: Connection, end: End): void {
     this.#users.delete(connection)
+    this.#cluster?.changed(connection.userId)
     this.#closing.add(connection)
     this.#options.onEnd?.(connection, end)
   }
+}
+
+function sendCensus (connection: Connection, { totalConnections, usersCount, userConnections, names }: Census, now: number): void {
+  const { userId, seesNames } = connection
+  const frame: ServerFrame = {
+    type: 'stats',
+    data: {
+      total_connections: totalConnections,
+      user_connections: userId === null ? 1 : userConnections,
+      connected_users: [],
+      ...(seesNames && usersCount > MAX_LISTED_USERS && { truncated: true })
+    },
+    timestamp: new Date(now).toISOString()
+  }
+  if (seesNames) connection.send(textFrameOf(insertNames(frame, names)))
+  else connection.send(frame)
 }

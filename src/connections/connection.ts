@@ -1,5 +1,6 @@
 import type { Identity } from '../access/identity.js'
 import type { Notification, Replay } from '../broker/broker.js'
+import type { ReadPage } from '../broker/cluster.js'
 import { type CloseCode, errors } from '../errors.js'
 import { encode, type Resume, type ServerFrame } from '../protocol/server-frames.js'
 import type { ConnectionOwner, End } from './connection-owner.js'
@@ -53,7 +54,7 @@ export class Connection implements Identity {
   welcome (replay: Replay, resume: Resume, totalConnections: number, now: number): void {
     if (this.#ended) return
 
-    this.#joining?.start(replay)
+    this.#joining?.start(replay.read, replay.gap)
     this.#position = replay.after
     this.queue(encode({
       type: 'connection_status',
@@ -61,7 +62,7 @@ export class Connection implements Identity {
         status: 'connected',
         user_id: this.userId,
         timestamp: new Date(now).toISOString(),
-        total_connections: totalConnections,
+        total_connections: totalConnections + replay.connectionsElsewhere,
         connection_id: this.id,
         last_event_id: replay.lastEventId,
         resume,
@@ -77,8 +78,9 @@ export class Connection implements Identity {
    * @throws when the journal cannot be read
    */
   async readPage (): Promise<void> {
-    const page = await this.#joining?.read(this.#position, Math.min(MAX_JOINED_BYTES, this.#owner.limits.maxBufferedBytes / 2))
-    if (page === undefined || this.ended) return
+    const joining = this.#joining
+    const page = await joining?.read(this.#position, Math.min(MAX_JOINED_BYTES, this.#owner.limits.maxBufferedBytes / 2))
+    if (page === undefined || this.ended || this.#joining !== joining) return
     // It left the journal while the reader was busy with what is before it. The next connection says so.
     if (page.gap) {
       this.close('slow_consumer')
@@ -89,6 +91,20 @@ export class Connection implements Identity {
     // Not before the last moment: a notification may have been passed over since the page was read.
     if (page.complete && this.#joining?.isUpToDate(page.lastSeq) === true) this.#joining = undefined
     else if (page.notifications.length === 0) this.#owner.onReadyForPage(this)
+  }
+
+  /**
+   * Some may have been missed: from here on notifications are read from the journal again, until nothing is left to be read.
+   * `afresh`: it is another journal, and everything in it is new.
+   */
+  rejoin (read: ReadPage, afresh: boolean): void {
+    if (this.#ended) return
+    if (afresh) this.#position = 0
+    if (this.#joining?.welcomed === false) return
+
+    this.#joining = new Joining()
+    this.#joining.start(read)
+    if (this.#outbox === undefined) this.#owner.onReadyForPage(this)
   }
 
   /** Queues a notification if it is beyond what this connection has; says whether it gets it. */

@@ -1,15 +1,17 @@
-import type { Notification, Page, Replay } from '../broker/broker.js'
+import type { Notification, Page } from '../broker/broker.js'
+import type { ReadPage } from '../broker/cluster.js'
 
 /**
  * A connection that notifications are not yet delivered to as they come. They are passed over, and read from the journal
  * behind what it has missed, until nothing is left to be read.
  */
 export class Joining {
-  #replay: Replay | undefined
+  #readPage: ReadPage | undefined
+  #gapIsKnown = false
   #reading = false
   #passedSeq = 0
 
-  get welcomed (): boolean { return this.#replay !== undefined }
+  get welcomed (): boolean { return this.#readPage !== undefined }
 
   /** Passes over a notification; says whether for the first time. */
   pass ({ seq }: Notification): boolean {
@@ -18,8 +20,10 @@ export class Joining {
     return isNew
   }
 
-  start (replay: Replay): void {
-    this.#replay = replay
+  /** `gapIsKnown`: the client was told that something is missing. */
+  start (read: ReadPage, gapIsKnown = false): void {
+    this.#readPage = read
+    this.#gapIsKnown = gapIsKnown
   }
 
   /** Whether a connection that has everything up to this `seq` has all that was passed over. */
@@ -32,12 +36,12 @@ export class Joining {
    * @throws when the journal cannot be read
    */
   async read (after: number, maxBytes: number): Promise<Page | undefined> {
-    if (this.#replay === undefined || this.#reading) return undefined
+    if (this.#readPage === undefined || this.#reading) return undefined
 
     this.#reading = true
-    const page = await this.#replay.read(after, maxBytes)
+    const page = await this.#readPage(after, maxBytes)
     this.#reading = false
     // Where something was said to be missing, it is no news that it is.
-    return { ...page, gap: page.gap && !this.#replay.gap }
+    return { ...page, gap: page.gap && !this.#gapIsKnown }
   }
 }

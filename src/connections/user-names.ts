@@ -18,8 +18,6 @@ export class UserNames {
     this.#users = users
   }
 
-  get truncated (): boolean { return this.#users.userCount > MAX_LISTED_USERS }
-
   /** The bytes of a JSON array, shared by all who ask. */
   json (now: number): Buffer {
     const { version, userCount } = this.#users

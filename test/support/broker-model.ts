@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import type { Broker, Deliver, Draft, Published } from '../../src/broker/broker.js'
@@ -18,6 +19,8 @@ type Operation =
   | { do: 'connect' | 'cut', client: number }
   | { do: 'wait', ms: number, expire: boolean }
   | { do: 'restart' }
+
+const PATIENCE_MS = 1000
 
 const USERS = ['ada', 'ben']
 /** One of each user, a second one of the first, and an anonymous one. */
@@ -167,7 +170,9 @@ class Run {
     await turns(2)
     for (const client of this.#clients) {
       if (client.disconnect === undefined) continue
-      const ids = client.transport.sent.filter(({ type }) => type === 'notification').map(({ id }) => String(id))
+      const received = () => client.transport.sent.filter(({ type }) => type === 'notification').map(({ id }) => String(id))
+      for (let waits = 0; received().length < client.got.length && waits < PATIENCE_MS; waits++) await sleep(1) // For who reads over a network.
+      const ids = received()
       if (ids.join() !== client.got.join()) throw new Error(`${String(client.userId)} got ${ids.join()}, and not ${client.got.join()}`)
       if (client.got.length > 0) client.cursor = client.got.at(-1)
     }

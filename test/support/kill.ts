@@ -1,8 +1,7 @@
-import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SECRET } from './app.js'
 import { checkNothingLost } from './nothing-lost.js'
+import { freePort } from './ports.js'
 import { Poster } from './poster.js'
 import { startServer } from './process.js'
 import { ResumingClient } from './resuming-client.js'
@@ -79,12 +78,4 @@ export async function killAgainAndAgain ({ kills, folder, onKill = () => {} }: {
     for (const client of clients) client.stop()
     await Promise.all(endings.map((end) => end()))
   }
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }

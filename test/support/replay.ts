@@ -5,6 +5,7 @@ export function replayOf (missed: Notification[], { after = 0, gap = false, perP
   return {
     gap,
     count: missed.length,
+    connectionsElsewhere: 0,
     after,
     lastEventId: `e-${missed.at(-1)?.seq ?? after}`,
     async read (position) {

@@ -13,6 +13,7 @@ const tools = {
     isThere: () => spawnSync('/usr/bin/python3', ['-c', 'import websockets']).status === 0,
     packages: 'python3 python3-websockets'
   },
+  redis: { isThere: () => existsSync('/usr/bin/redis-server'), packages: 'redis-server' },
   curl: { isThere: () => spawnSync('curl', ['--version']).status === 0, packages: 'curl' },
   script: { isThere: () => existsSync('/usr/bin/script'), packages: 'bsdutils' },
   prlimit: { isThere: () => existsSync('/usr/bin/prlimit'), packages: 'util-linux' }

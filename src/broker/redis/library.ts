@@ -1,0 +1,94 @@
+import { nodes } from './lua-nodes.js'
+import { publishing } from './lua-publish.js'
+import { reading } from './lua-read.js'
+
+/** Changes when the functions or what they keep do; nodes of two versions must not share a Redis. */
+const VERSION = 1
+
+/** What every key and channel begins with; the braces put all of them into one hash slot. */
+export const PREFIX = 'herald:{all}:'
+
+/** The name of one of the functions below. */
+export const functionName = (name: string): string => `herald${VERSION}_${name}`
+
+const common = `
+local P = '${PREFIX}'
+-- Ids that a server which has lost some may have given out already are not given out again.
+local JUMP = 1000000
+local run
+
+local function int(n) return string.format('%.0f', n) end
+
+local function time()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- Where the journal stands. A server that was started anew, or has become the master, may lack what was the newest: the ids go on far behind it.
+local function settle(new_epoch)
+  if not run then run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
+  local epoch, seq, last_run = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'run'))
+  if not epoch then
+    epoch, seq = new_epoch, 0
+    redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'jump', 0)
+  elseif last_run ~= run then
+    redis.call('HSET', P .. 'journal', 'run', run, 'jump', seq)
+    seq = redis.call('HINCRBY', P .. 'journal', 'seq', JUMP)
+  end
+  return epoch, tonumber(seq)
+end
+
+local function nodes_of(user)
+  local nodes = {}
+  for node, count in string.gmatch(redis.call('HGET', P .. 'users', user) or '', '([^=,]+)=(%d+)') do
+    nodes[#nodes + 1] = { node, tonumber(count) }
+  end
+  return nodes
+end
+
+local function elsewhere(node)
+  local total = 0
+  local totals = redis.call('HGETALL', P .. 'totals')
+  for i = 1, #totals, 2 do
+    if totals[i] ~= node then total = total + totals[i + 1] end
+  end
+  return total
+end
+`
+
+const registration = `
+local function register(name, callback, flags)
+  redis.register_function{ function_name = '${functionName('')}' .. name, callback = callback, flags = flags }
+end
+
+register('publish', publish, {})
+register('check', check, {})
+register('keep_outcome', keep_outcome, { 'allow-oom' })
+register('outcome', outcome, { 'no-writes' })
+register('survey', survey, { 'no-writes' })
+register('read', read, { 'no-writes' })
+register('hello', hello, { 'allow-oom' })
+register('presence', presence, { 'allow-oom' })
+register('beat', beat, { 'allow-oom' })
+register('whereabouts', whereabouts, { 'no-writes' })
+register('census', census, { 'no-writes' })
+register('leave', leave, { 'allow-oom' })
+register('expire', expire_some, { 'allow-oom' })
+`
+
+/**
+ * The Redis functions (https://redis.io/docs/latest/develop/programmability/functions-intro/) that every change goes through,
+ * each all or nothing. They keep, under `PREFIX`:
+ *   journal          hash    epoch, seq, run, floor, lost, jump: see `settle`
+ *   n:<audience>     stream  the notifications for a user, or '' for everybody; the id is `<seq>-0`
+ *   gone             hash    audience → what of it has gone (see gone.ts), and when that is forgotten
+ *   expiry           zset    `n:<seq>:<audience>` and `a:<audience>` by when they end, in ms
+ *   k:<key>          string  the outcome of the call with an idempotency key
+ *   nodes            zset    node → when it was last heard, in ms
+ *   totals           hash    node → its open sockets
+ *   users            hash    user → where his sockets are: `<node>=<count>,…`
+ *   of:<node>        hash    user → his sockets there
+ *   overlap          string  how many nodes too many are counted where users are counted by node
+ * and publish on one channel for each node, `to:<node>`.
+ */
+export const library = [`#!lua name=herald${VERSION}`, common, publishing, reading, nodes, registration].join('\n')

@@ -1,0 +1,107 @@
+import { AppError } from '../../errors.js'
+import { MAX_LISTED_USERS } from '../../protocol/fields.js'
+import type { Census, Cluster, LocalConnections } from '../cluster.js'
+
+/** Users that are told about at once. */
+const AT_ONCE = 500
+
+/** A longer list of names is asked for at most so often. */
+const ALWAYS_NEW = 500
+const MAX_AGE_MS = 1000
+
+/** Calls one of the functions of the library; see `RedisLink.call`. */
+export type Call = (name: string, ...args: Array<string | number>) => Promise<unknown>
+
+/** Who is connected where: Redis is told of the users of this node, and asked about the others. */
+export class RedisCluster implements Cluster {
+  readonly #node: string
+  readonly #call: Call
+  readonly #onForgotten: () => void
+  #connections: LocalConnections | undefined
+  /** Users whose number of sockets has changed, and Redis was not told. */
+  #changed = new Set<string>()
+  #telling: Promise<void> | undefined
+  #names = { count: 0, json: Buffer.from('[]'), at: -Infinity }
+
+  /** `onForgotten`: Redis does not know this node. */
+  constructor (node: string, call: Call, onForgotten: () => void) {
+    this.#node = node
+    this.#call = call
+    this.#onForgotten = onForgotten
+  }
+
+  get connections (): LocalConnections | undefined { return this.#connections }
+
+  join (connections: LocalConnections): void {
+    this.#connections = connections
+  }
+
+  changed (userId: string | null): void {
+    if (userId !== null) this.#changed.add(userId)
+    this.#tellSoon()
+  }
+
+  /** Resolves when notifications for this user, who is here, reach this node. */
+  async attach (userId: string): Promise<void> {
+    this.#changed.add(userId)
+    await this.#tell()
+  }
+
+  /** Tells of everybody who is here, when Redis knows nobody of them. */
+  async tellAll (): Promise<void> {
+    for (const userId of this.#connections?.getConnectedUsers() ?? []) this.#changed.add(userId)
+    await this.#tell()
+  }
+
+  async countElsewhere (userId: string | null): Promise<number> {
+    const found = await this.#ask('whereabouts', userId ?? '') as Array<Buffer | number>
+    let count = 0
+    for (let i = 0; i < found.length; i += 2) {
+      if (String(found[i]) !== this.#node) count += Number(found[i + 1])
+    }
+    return count
+  }
+
+  async census (userId: string | null, now: number): Promise<Census> {
+    await this.#telling // So that what was opened or closed here before is counted.
+    const asked = this.#names.count <= ALWAYS_NEW || Math.abs(now - this.#names.at) >= MAX_AGE_MS
+    const [totalConnections, usersCount, userConnections, names] = await this.#ask('census', userId ?? '', asked ? MAX_LISTED_USERS : 0) as [number, number, number, Buffer[]]
+    if (asked) this.#names = { count: names.length, json: Buffer.from(JSON.stringify(names.map(String))), at: now }
+    return { totalConnections, usersCount, userConnections, names: this.#names.json }
+  }
+
+  /** At the end of this turn, so that what it brings is told together. What fails is told when the connection is there again. */
+  #tellSoon (): void {
+    this.#telling ??= new Promise<void>((resolve) => {
+      setImmediate(() => {
+        this.#telling = undefined
+        this.#tell().catch(() => {}).then(resolve, resolve)
+      })
+    })
+  }
+
+  async #tell (): Promise<void> {
+    const users = [...this.#changed]
+    this.#changed.clear()
+    const calls: Array<Promise<unknown>> = []
+    for (let i = 0; i < Math.max(users.length, 1); i += AT_ONCE) {
+      calls.push(this.#call('presence', this.#node, this.#connections?.getTotalConnectionsCount() ?? 0, ...users.slice(i, i + AT_ONCE).flatMap((userId) => [userId, this.#countOf(userId)])))
+    }
+    if (!(await Promise.all(calls)).includes(0)) return
+    this.#onForgotten()
+    throw new AppError('not_ready', 'this node was taken for dead')
+  }
+
+  /** Who asks for notifications has a socket, or is about to. */
+  #countOf (userId: string): number {
+    return this.#connections === undefined ? 1 : this.#connections.getUserConnectionsCount(userId)
+  }
+
+  async #ask (name: string, ...args: Array<string | number>): Promise<unknown> {
+    try {
+      return await this.#call(name, ...args)
+    } catch {
+      throw new AppError('not_ready', 'the other nodes cannot be asked')
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { addressOf, build } from '../support/app.js'
+import { connect } from '../support/client.js'
+import { freePort } from '../support/ports.js'
+import { start } from '../support/process.js'
+import { startRedis } from '../support/redis.js'
+import { hasTool } from '../support/tools.js'
+import { until } from '../support/wait.js'
+
+if (!hasTool(t, 'redis')) process.exit()
+t.setTimeout(60_000)
+
+const body = { notification_type: 'info', message: {} }
+
+t.test('Sentinel makes the replica the master: all goes on there, and what had not reached it is said to be missing', async (t) => {
+  const master = await startRedis(t)
+  const replica = await startRedis(t, { args: ['--replicaof', '127.0.0.1', String(master.port), '--repl-diskless-sync-delay', '0'] })
+  const port = await freePort()
+  const config = join(t.testdir(), 'sentinel.conf')
+  writeFileSync(config, [
+    `port ${port}`, 'bind 127.0.0.1', `sentinel monitor herald 127.0.0.1 ${master.port} 1`,
+    'sentinel down-after-milliseconds herald 1000', 'sentinel failover-timeout herald 5000'
+  ].join('\n'))
+  const sentinel = start(t, '/usr/bin/redis-server', [config, '--sentinel'])
+  await sentinel.stdout.match(/\+slave/)
+  await until(() => replica.cli('INFO', 'replication').includes('master_link_status:up'), 10_000)
+
+  const url = `redis://127.0.0.1:${port}/2?sentinel=herald`
+  const nodes = [await build(t, { BROKER_URL: url }), await build(t, { BROKER_URL: url })] as const
+  const isGreen = (node: typeof nodes[0]) => async () => (await fetch(`http://127.0.0.1:${node.port}/health/ready`)).status === 200
+  const [here, there] = [await connect(t, addressOf(nodes[0], 'ada')), await connect(t, addressOf(nodes[1], 'ada'))]
+  for (const client of [here, there]) await client.next()
+
+  const replicated = await nodes[0].post('/notify/ada', body)
+  await until(() => replica.cli('-n', '2', 'HGET', 'herald:{all}:journal', 'seq') === '1', 5_000)
+  replica.kill('SIGSTOP')
+  master.cli('CLIENT', 'KILL', 'TYPE', 'replica')
+  const lost = await nodes[0].post('/notify/ada', body)
+  t.match([replicated.status, lost.status], [200, 200])
+  for (const client of [here, there]) t.match([(await client.next()).id, (await client.next()).id], [replicated.body['id'], lost.body['id']])
+  master.kill('SIGKILL')
+  replica.kill('SIGCONT')
+  await until(async () => !await isGreen(nodes[0])(), 5_000)
+  for (const node of nodes) await until(isGreen(node), 30_000)
+
+  const after = await nodes[1].post('/notify/ada', body)
+  t.equal(after.status, 200)
+  for (const client of [here, there]) {
+    t.equal((await client.next()).id, after.body['id'], 'the sockets are still open')
+  }
+  const hasAll = await connect(t, `${addressOf(nodes[0], 'ada')}&last_event_id=${lost.body['id']}`)
+  t.match(await hasAll.next(), { data: { resume: 'caught_up', replayed: 1 } })
+  const lacksOne = await connect(t, `${addressOf(nodes[1], 'ada')}&last_event_id=${replicated.body['id']}`)
+  t.match(await lacksOne.next(), { data: { resume: 'gap', replayed: 1 } })
+})
