@@ -36,7 +36,7 @@ const herald = {
 
 /**
  * `command` gets `PORT` from the environment, with what is in `env`.
- * `headers` are those of a POST. `engineIo` says that sockets speak Socket.IO's protocol within theirs.
+ * `headers` are those of a POST. `redisEnv` is the environment of a node of several on one Redis. `engineIo` says that sockets speak Socket.IO's protocol within theirs.
  */
 export const subjects = [
   {
@@ -54,6 +54,13 @@ export const subjects = [
     onlyWhenNamed: true // Its fan-out is the same.
   },
   {
+    ...herald,
+    name: 'herald-redis',
+    title: 'Herald, on Redis',
+    redisEnv: (url) => ({ BROKER_URL: url }),
+    onlyWhenNamed: true
+  },
+  {
     name: 'by-hand',
     title: '@fastify/websocket, by hand',
     command: node('peers/by-hand.js'),
@@ -66,6 +73,16 @@ export const subjects = [
     ...paths,
     socketPath: (user) => `/socket.io/?EIO=4&transport=websocket&user=${user}`,
     engineIo: true
+  },
+  {
+    name: 'socket-io-redis',
+    title: 'Socket.IO 4, with its Redis adapter',
+    command: node('peers/socket-io.js'),
+    ...paths,
+    socketPath: (user) => `/socket.io/?EIO=4&transport=websocket&user=${user}`,
+    engineIo: true,
+    redisEnv: (url) => ({ REDIS_URL: url }),
+    onlyWhenNamed: true
   },
   {
     name: 'fastapi',

@@ -44,7 +44,7 @@ try {
   const base = `http://127.0.0.1:${PORT}/api/v1/ws`
   console.log(`
 Three nodes behind ${base}, which gives each connection to the next of them: ${ports.join(', ')}
-Redis listens on ${redisPort}.
+Redis listens on ${redisPort}; processes: ${children.map(({ pid }) => pid).join(', ')}
 
 Open this twice, and connect in both as my_user_id: the two are on different nodes.
   ${base}/test#token=${token}

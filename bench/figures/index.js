@@ -1,7 +1,9 @@
 import { broadcast } from './broadcast.js'
+import { cluster } from './cluster.js'
 import { connects } from './connects.js'
 import { growth } from './growth.js'
 import { idle } from './idle.js'
+import { interest } from './interest.js'
 import { memory } from './memory.js'
 import { notify } from './notify.js'
 import { recovery } from './recovery.js'
@@ -9,4 +11,4 @@ import { stalled } from './stalled.js'
 import { stats } from './stats.js'
 
 /** Every figure, in the order in which they are measured and shown. */
-export const figures = [broadcast, growth, memory, idle, connects, notify, recovery, stalled, stats]
+export const figures = [broadcast, growth, memory, idle, connects, notify, recovery, stalled, stats, cluster, interest]

@@ -15,6 +15,7 @@ const commands = {
   open: (options) => pool.open(options),
   close: (options) => pool.close(options),
   lost: () => pool.lost,
+  bytes: () => pool.bytes,
   broadcast: (options) => broadcast(pool, options),
   postNotify: (options) => postNotify(pool, options),
   measureNotifyLatency: (options) => measureNotifyLatency(pool, options),

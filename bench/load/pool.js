@@ -9,6 +9,7 @@ const ignore = () => {}
 export class Pool {
   subject
   port
+  #postPort
   /** Process id of the server. */
   pid
   sockets = []
@@ -19,9 +20,10 @@ export class Pool {
   onPong = ignore
   #http = []
 
-  constructor ({ subject, port, pid }) {
+  constructor ({ subject, port, postPort, pid }) {
     this.subject = subjectOf(subject)
     this.port = port
+    this.#postPort = postPort
     this.pid = pid
   }
 
@@ -56,7 +58,7 @@ export class Pool {
   /** New connections for requests, until the next are asked for: servers close those that idle for some seconds. */
   async http (count) {
     for (const connection of this.#http) connection.close()
-    this.#http = await Promise.all(Array.from({ length: count }, () => HttpConnection.open(this.port)))
+    this.#http = await Promise.all(Array.from({ length: count }, () => HttpConnection.open(this.#postPort)))
     return this.#http
   }
 

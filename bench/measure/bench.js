@@ -24,7 +24,12 @@ export class Bench {
    * `measure({ subject, server, load, bench })` returns `{ [case]: { [metric]: number } }`;
    * the result is `{ [subject]: { [case]: { [metric]: summary } } }`, or `{ failed }` for a subject that could not be measured.
    */
-  async alternate ({ rounds: usual, only, preload }, measure) {
+  async alternate ({ rounds, only, preload }, measure) {
+    return await this.take({ rounds, only }, async (subject) => await this.#run(subject, preload, measure))
+  }
+
+  /** The same for a `measure(subject)` that starts the processes it needs, and ends them. */
+  async take ({ rounds: usual, only }, measure) {
     const rounds = this.#rounds ?? usual
     const chosen = this.subjects.filter(({ name, onlyWhenNamed }) => only?.includes(name) ?? onlyWhenNamed !== true)
     const taken = new Map(chosen.map(({ name }) => [name, []]))
@@ -34,7 +39,7 @@ export class Bench {
         if (failures[subject.name] !== undefined) continue
         this.#progress.step(`round ${round} of ${rounds}: ${subject.title}`)
         try {
-          taken.get(subject.name).push(await this.#run(subject, preload, measure))
+          taken.get(subject.name).push(await measure(subject))
         } catch (error) {
           failures[subject.name] = { failed: error.message }
           this.#progress.note(`${subject.title}: ${error.message}`)

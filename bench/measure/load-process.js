@@ -14,10 +14,10 @@ export class LoadProcess {
   #calls = new Map()
   #lastId = 0
 
-  /** `server` is a `ServerProcess` of the subject. */
-  static async start (subject, server) {
+  /** `server` is a `ServerProcess` of the subject; `postsTo` another one that gets the POSTs. */
+  static async start (subject, server, { postsTo = server } = {}) {
     const load = new LoadProcess()
-    await load.call('aim', { subject: subject.name, port: server.port, pid: server.pid })
+    await load.call('aim', { subject: subject.name, port: server.port, postPort: postsTo.port, pid: server.pid })
     return load
   }
 

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { end, keep } from './children.js'
 import { pinned } from './cores.js'
+import { accepts, freePort } from './ports.js'
 import { readCpu, readRss } from './process-usage.js'
 
 const START_MS = 20_000
@@ -19,8 +19,8 @@ export class ServerProcess {
   /** Of its journal, if it has one. */
   #folder
 
-  /** Resolves when it accepts connections. `preload` is a module beside this one that Node loads into it; it can be talked to with `ask`. */
-  static async start (subject, { preload } = {}) {
+  /** Resolves when it accepts connections. `env` is added to that of the subject. `preload` is a module beside this one that Node loads into it; it can be talked to with `ask`. */
+  static async start (subject, { env, preload } = {}) {
     const server = new ServerProcess()
     server.port = await freePort()
     const keeps = subject.env?.BROKER_URL === 'file:'
@@ -28,7 +28,7 @@ export class ServerProcess {
     const [program, ...args] = subject.command
     const command = pinned('server', [program, ...preload === undefined ? [] : ['--import', new URL(preload, import.meta.url).href], ...args])
     server.#child = keep(spawn(command[0], command.slice(1), {
-      env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '', ...subject.env, ...keeps && { BROKER_URL: `file:${server.#folder}` }, PORT: String(server.port) },
+      env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '', ...subject.env, ...env, ...keeps && { BROKER_URL: `file:${server.#folder}` }, PORT: String(server.port) },
       stdio: ['ignore', 'ignore', 'pipe', ...preload === undefined ? [] : ['ipc']]
     }))
     server.#child.on('error', (error) => { server.#errors += error.message })
@@ -63,23 +63,4 @@ export class ServerProcess {
       await sleep(50)
     }
   }
-}
-
-async function freePort () {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  return port
-}
-
-function accepts (port) {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('connect', () => {
-      socket.resetAndDestroy()
-      resolve(true)
-    })
-    socket.once('error', () => { resolve(false) })
-  })
 }

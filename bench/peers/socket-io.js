@@ -1,6 +1,8 @@
-// Socket.IO with a room for each user; POSTs come through Node's own server.
+// Socket.IO with a room for each user; POSTs come through Node's own server. With REDIS_URL it is one of several nodes.
 import { createServer } from 'node:http'
 import { json } from 'node:stream/consumers'
+import { createAdapter } from '@socket.io/redis-adapter'
+import { Redis } from 'ioredis'
 import { Server } from 'socket.io'
 import { notificationObject } from './notification.js'
 
@@ -13,6 +15,7 @@ const server = createServer(async (request, response) => {
 })
 
 const io = new Server(server, { transports: ['websocket'], serveClient: false })
+if (process.env.REDIS_URL) io.adapter(createAdapter(new Redis(process.env.REDIS_URL), new Redis(process.env.REDIS_URL)))
 const rooms = io.of('/').adapter.rooms
 
 io.on('connection', (socket) => { socket.join(`user:${socket.handshake.query.user}`) })

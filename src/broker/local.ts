@@ -3,6 +3,7 @@ import { AppError } from '../errors.js'
 import type { Broker, Deliver, Draft, Notification, Published, Reach, Replay } from './broker.js'
 import type { KeptOutcome } from './idempotency.js'
 import type { Journal } from './journal.js'
+import { Trouble } from './trouble.js'
 
 /** Notifications that are kept in one write. */
 const MAX_BATCH = 1000
@@ -42,11 +43,12 @@ export class LocalBroker implements Broker {
   readonly #unfinished = new Map<string, { fingerprint: string, published: Promise<Published> }>()
   /** `seq` of the newest notification that was handed over. */
   #delivered: number
-  #troubled = false
+  readonly #trouble: Trouble
 
   constructor (journal: Journal, options: LocalBrokerOptions) {
     this.#journal = journal
     this.#options = options
+    this.#trouble = new Trouble(options.onTrouble)
     this.#delivered = journal.seq
   }
 
@@ -85,7 +87,7 @@ export class LocalBroker implements Broker {
   }
 
   problem (): string | undefined {
-    return this.#troubled ? 'notifications cannot be kept' : undefined
+    return this.#trouble.text !== undefined ? 'notifications cannot be kept' : undefined
   }
 
   maintain (): void {
@@ -141,7 +143,7 @@ export class LocalBroker implements Broker {
       }
       if (this.#outcomes.length > 0) await this.#keepOutcomes(this.#outcomes.splice(0))
       if (this.#maintenanceDue) {
-        if (this.#troubled) await this.#probe()
+        if (this.#trouble.text !== undefined) await this.#probe()
         await this.#expireSome()
       }
     }
@@ -152,10 +154,10 @@ export class LocalBroker implements Broker {
     this.#lastBatch = batch.length
     try {
       const notifications = await this.#journal.append(batch.map(({ draft }) => draft), this.#options.now())
-      this.#trouble(undefined)
+      this.#trouble.note(undefined)
       for (const [i, notification] of notifications.entries()) batch[i]?.resolve(this.#deliver(notification))
     } catch (error) {
-      this.#trouble(error)
+      this.#trouble.note(error)
       for (const { reject } of batch) reject(new AppError('journal_unavailable'))
     }
   }
@@ -170,7 +172,7 @@ export class LocalBroker implements Broker {
     try {
       await this.#journal.keepOutcomes(outcomes.map(({ key, outcome }) => [key, outcome]), this.#options.now())
     } catch (error) {
-      this.#trouble(error)
+      this.#trouble.note(error)
     }
     for (const { done } of outcomes) done()
   }
@@ -180,7 +182,7 @@ export class LocalBroker implements Broker {
       this.#maintenanceDue = await this.#journal.expire(this.#options.now(), adding)
     } catch (error) {
       this.#maintenanceDue = false
-      this.#trouble(error)
+      this.#trouble.note(error)
     }
     if (this.#maintenanceDue) await nextTurn()
   }
@@ -189,20 +191,13 @@ export class LocalBroker implements Broker {
   async #probe (): Promise<void> {
     try {
       await this.#journal.probe()
-      this.#trouble(undefined)
+      this.#trouble.note(undefined)
     } catch (error) {
-      this.#trouble(error)
+      this.#trouble.note(error)
     }
   }
 
   #published ({ id, connections, users }: Reach & { id: string }, repeated: boolean): Published {
     return { id, connections, users, stored: this.#journal.durable, repeated }
-  }
-
-  /** Reported when it begins and when it ends. */
-  #trouble (error: unknown): void {
-    const troubled = error !== undefined
-    if (troubled !== this.#troubled) this.#options.onTrouble(error)
-    this.#troubled = troubled
   }
 }

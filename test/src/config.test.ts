@@ -38,7 +38,7 @@ t.test('every problem is named', async (t) => {
     LOG_LEVEL: 'loud',
     MESSAGE_RATE: '-1',
     TEST_PAGE: 'yes',
-    BROKER_URL: 'redis://secret@host',
+    BROKER_URL: 'redis://:secret@host:port',
     ALLOWED_ORIGINS: 'https://ok.example.com, nonsense',
     TRUST_PROXY: '1'
   })

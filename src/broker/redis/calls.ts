@@ -7,6 +7,9 @@ const MAX_CALLS = 10_000
 /** Ticks after which the nodes that have not answered are not waited for any more. */
 const MAX_TICKS = 2
 
+/** What a node answers: the call, and how many sockets and users it was handed to there. */
+export type Ack = [call: string, connections: number, users: number]
+
 interface Pending {
   /** How many nodes answer; unknown until Redis has said it. */
   expected: number
@@ -46,7 +49,7 @@ export class Calls {
     }
   }
 
-  acknowledge ([id, connections, users]: [id: string, connections: number, users: number]): void {
+  acknowledge ([id, connections, users]: Ack): void {
     const pending = this.#pending.get(id)
     if (pending === undefined) return
     pending.answered++

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../errors.js'
-import type { Broker, Deliver, Draft, Notification, Page, Published, Reach, Replay } from '../broker.js'
+import type { Broker, Deliver, Draft, Published, Reach, Replay } from '../broker.js'
 import type { ReadPage } from '../cluster.js'
 import type { JournalOptions } from '../journal.js'
-import { Calls } from './calls.js'
+import { Trouble } from '../trouble.js'
+import { type Ack, Calls } from './calls.js'
+import { decodeAck, decodePage, decodePublished, encodeAck } from './messages.js'
 import { RedisCluster } from './redis-cluster.js'
 import { RedisLink } from './redis-link.js'
 
@@ -23,12 +25,6 @@ const START_MS = 3000
 const POLL_MS = 10
 const MAX_POLLS = 150
 
-/** What came in over the channel of this node, before the frame. */
-type Header = [epoch: string, seq: string, node: string, call: string, audience: string, excluded: string]
-
-const LINE_FEED = 0x0a
-const ACK = 'ack '
-
 /** The broker of many nodes: everything is kept in Redis, and each change is one function there. See `library.ts`. */
 export class RedisBroker implements Broker {
   readonly cluster: RedisCluster
@@ -42,13 +38,15 @@ export class RedisBroker implements Broker {
   #epochs = 0
   /** The highest `seq` that was heard of. */
   #heard = 0
-  #trouble: string | undefined = 'Redis was not reached yet'
-  /** Redis can be reached, and keeps nothing: why. */
-  #refusal: string | undefined
+  readonly #trouble: Trouble
+  /** Redis can be reached, and keeps nothing. */
+  readonly #refusal: Trouble
 
   private constructor (options: RedisBrokerOptions) {
     this.#options = options
     this.#newEpoch = options.newEpoch
+    this.#trouble = new Trouble(options.onTrouble, 'it was not reached yet')
+    this.#refusal = new Trouble(options.onTrouble)
     this.#link = new RedisLink({
       url: options.url,
       node: this.#node,
@@ -56,7 +54,7 @@ export class RedisBroker implements Broker {
       onResume: () => { this.#rejoinAll(false) },
       register: async () => { await this.#register() },
       beat: async (text) => await this.#link.call('beat', this.#node, this.#newEpoch, text) === 1,
-      onTrouble: (error) => { this.#noteTrouble(error) }
+      onTrouble: (error) => { this.#trouble.note(error) }
     })
     this.cluster = new RedisCluster(this.#node, async (name, ...args) => await this.#link.call(name, ...args), () => { this.#link.forgotten() })
   }
@@ -83,7 +81,7 @@ export class RedisBroker implements Broker {
       if (String(status) === 'mismatch') throw new AppError('idempotency_mismatch')
       if (String(status) === 'repeated') return await this.#repeat(String(id), idempotency?.key ?? '')
 
-      this.#noteRefusal(undefined)
+      this.#refusal.note(undefined)
       this.#hear(String(id))
       const { connections, users } = await call.reach(receivers)
       const published = { id: String(id), connections, users: Math.max(0, users - overlap), stored: true, repeated: false }
@@ -91,7 +89,7 @@ export class RedisBroker implements Broker {
       return published
     } catch (error) {
       if (error instanceof AppError) throw error
-      if (this.#link.ready) this.#noteRefusal(error)
+      if (this.#link.ready) this.#refusal.note(error)
       throw new AppError('journal_unavailable')
     } finally {
       call.end()
@@ -117,15 +115,15 @@ export class RedisBroker implements Broker {
   }
 
   problem (): string | undefined {
-    if (this.#link.ready) return this.#refusal
-    return `Redis: ${this.#trouble ?? 'what was missed is being found out'}`
+    const text = this.#link.ready ? this.#refusal.text : this.#trouble.text ?? 'what was missed is being found out'
+    return text && `Redis: ${text}`
   }
 
   maintain (): void {
     this.#link.tick()
     this.#calls.giveUpLate()
     if (!this.#link.ready) return
-    if (this.#refusal !== undefined) this.#link.call('check').then(() => { this.#noteRefusal(undefined) }).catch(() => {}) // As before.
+    if (this.#refusal.text !== undefined) this.#link.call('check').then(() => { this.#refusal.note(undefined) }).catch(() => {}) // As before.
     this.#link.call('expire', this.#options.now(), this.#options.retentionMs).catch(() => {}) // The next one will do it.
   }
 
@@ -166,20 +164,12 @@ export class RedisBroker implements Broker {
   }
 
   #receive (message: Buffer): void {
-    if (message.subarray(0, ACK.length).toString() === ACK) {
-      this.#calls.acknowledge(JSON.parse(message.subarray(ACK.length).toString()))
+    const ack = decodeAck(message)
+    if (ack !== undefined) {
+      this.#calls.acknowledge(ack)
       return
     }
-    const end = message.indexOf(LINE_FEED)
-    const [epoch, digits, node, call, audience, excluded] = JSON.parse(message.subarray(0, end).toString()) as Header
-    const seq = Number(digits)
-    const notification: Notification = {
-      seq,
-      id: `${epoch}-${digits}`,
-      userId: audience === '' ? null : audience,
-      excludeUser: excluded === '' ? null : excluded,
-      frame: Buffer.from(message.subarray(end + 1)) // A copy: the message is part of a larger piece that would be kept with it.
-    }
+    const { epoch, node, call, notification } = decodePublished(message)
     this.#enter(epoch)
     this.#hear(notification.id)
     this.#options.deliver(notification).then((reach) => { this.#answer(node, call, reach) }).catch(this.#options.onTrouble)
@@ -187,9 +177,9 @@ export class RedisBroker implements Broker {
 
   /** Tells the node that published a notification how many it was handed to here. */
   #answer (node: string, call: string, { connections, users }: Reach): void {
-    const ack: [string, number, number] = [call, connections, users]
+    const ack: Ack = [call, connections, users]
     if (node === this.#node) this.#calls.acknowledge(ack)
-    else this.#link.publish(node, `${ACK}${JSON.stringify(ack)}`).catch(() => {}) // It stops waiting by itself.
+    else this.#link.publish(node, encodeAck(ack)).catch(() => {}) // It stops waiting by itself.
   }
 
   /** Another call with the same key has published it, and may not have been answered yet. */
@@ -206,7 +196,7 @@ export class RedisBroker implements Broker {
   #reader (userId: string | null): ReadPage {
     return async (after, maxBytes) => {
       const read = async () => await this.#link.call('read', userId ?? '', this.#options.now(), after, Math.floor(maxBytes))
-      return toPage(await this.#insist(read) as PageReply)
+      return decodePage(await this.#insist(read))
     }
   }
 
@@ -222,28 +212,4 @@ export class RedisBroker implements Broker {
       }
     }
   }
-
-  #noteRefusal (error: unknown): void {
-    const refusal = error === undefined ? undefined : `Redis: ${error instanceof Error ? error.message : String(error)}`
-    if ((refusal === undefined) !== (this.#refusal === undefined)) this.#options.onTrouble(error)
-    this.#refusal = refusal
-  }
-
-  /** Reported when it begins and when it ends. */
-  #noteTrouble (error: unknown): void {
-    const trouble = error === undefined ? undefined : error instanceof Error ? error.message : String(error)
-    if ((trouble === undefined) !== (this.#trouble === undefined)) this.#options.onTrouble(error)
-    this.#trouble = trouble
-  }
-}
-
-type PageReply = [epoch: Buffer, last: Buffer, complete: number, gap: number, found: Buffer[]]
-
-function toPage ([epoch, last, complete, gap, found]: PageReply): Page {
-  const notifications: Page['notifications'] = []
-  for (let i = 0; i < found.length; i += 2) {
-    const frame = found[i + 1]
-    if (frame !== undefined) notifications.push({ seq: Number(found[i]), id: `${String(epoch)}-${String(found[i])}`, frame })
-  }
-  return { notifications, lastSeq: Number(last), complete: complete === 1, gap: gap === 1 }
 }

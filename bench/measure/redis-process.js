@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { end, keep } from './children.js'
+import { pinned } from './cores.js'
+import { accepts, freePort } from './ports.js'
+import { readCpu } from './process-usage.js'
+
+const PROGRAM = '/usr/bin/redis-server'
+
+export const hasRedis = () => existsSync(PROGRAM)
+
+/** A `redis-server` of its own, which keeps nothing on the disk. */
+export class RedisProcess {
+  #child
+  port
+
+  static async start () {
+    const redis = new RedisProcess()
+    redis.port = await freePort()
+    const [program, ...args] = pinned('load', [PROGRAM, '--port', String(redis.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'])
+    redis.#child = keep(spawn(program, args, { stdio: 'ignore' }))
+    while (!await accepts(redis.port)) await sleep(20)
+    return redis
+  }
+
+  get url () { return `redis://127.0.0.1:${this.port}` }
+  cpu () { return readCpu(this.#child.pid) }
+  async stop () { await end(this.#child) }
+}
