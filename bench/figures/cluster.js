@@ -1,5 +1,4 @@
 import { hasRedis, RedisProcess } from '../measure/redis-process.js'
-import { cpuBetween } from '../measure/process-usage.js'
 import { LoadProcess } from '../measure/load-process.js'
 import { ServerProcess } from '../measure/server-process.js'
 import { rowsOf, shown, table } from '../report/tables.js'
@@ -57,11 +56,12 @@ async function withNodes (subject, nodes, measure) {
 async function measureBroadcast ({ redis, servers, loads }, ms) {
   const each = SOCKETS / servers.length
   for (const [i, load] of loads.entries()) await load.call('open', { first: i * each, count: each })
+  await settled(loads) // What sockets are greeted with is as long as a notification.
   const [first, ...others] = loads
   await first.call('broadcast', { perTurn: 1, ms: 3_000 })
   await settled(others)
   const bytes = await sum(others, 'bytes')
-  const before = { cpu: cpuOf(servers), redis: redis.cpu().total }
+  const before = { cpu: cpuOf(servers), redis: redis.cpu() }
   const { bursts, bytesPerDelivery } = await first.call('broadcast', { perTurn: 1, ms })
   await settled(others)
   const arrived = (await sum(others, 'bytes') - bytes) / bytesPerDelivery
@@ -69,18 +69,19 @@ async function measureBroadcast ({ redis, servers, loads }, ms) {
   if (arrived < expected * 0.99) throw new Error(`${Math.round(arrived)} of ${expected} frames arrived at the other nodes`)
   return {
     perCpuSecond: bursts * SOCKETS / (cpuOf(servers) - before.cpu) * 1e6,
-    redis: (redis.cpu().total - before.redis) / bursts
+    redis: (redis.cpu() - before.redis) / bursts
   }
 }
 
 async function measureAcross ({ redis, servers, loads: [, there] }, ms) {
   await there.call('open', { count: USERS })
+  await settled([there])
   await there.call('postNotify', { ms: 2_000, connections: CONNECTIONS })
   const { p50, p99 } = await there.call('measureNotifyLatency', { ms, rate: RATE })
   const before = { cpu: cpuOf(servers), redis: redis.cpu() }
   const { requests } = await there.call('postNotify', { ms, connections: CONNECTIONS })
-  const { total } = cpuBetween(before.redis, redis.cpu(), requests)
-  return { p50, p99, nodes: (cpuOf(servers) - before.cpu) / requests, redis: total, perRedisSecond: 1e6 / total }
+  const perPublish = (redis.cpu() - before.redis) / requests
+  return { p50, p99, nodes: (cpuOf(servers) - before.cpu) / requests, redis: perPublish, perRedisSecond: 1e6 / perPublish }
 }
 
 const cpuOf = (servers) => servers.reduce((sum, server) => sum + server.cpu().total, 0)

@@ -64,9 +64,9 @@ async function measureWay (way) {
   const clients = { commands: new Redis(redis.url, options), receiver: new Redis(redis.url) }
   const figures = {}
   const timed = async (name, count, work) => {
-    const before = redis.cpu().total
+    const before = redis.cpu()
     await work(clients)
-    figures[name] = (redis.cpu().total - before) / count
+    figures[name] = (redis.cpu() - before) / count
   }
   try {
     const memory = await memoryOf(clients.commands)

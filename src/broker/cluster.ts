@@ -19,10 +19,10 @@ export interface LocalConnections {
   getUserConnectionsCount: (userId: string) => number
   getConnectedUsers: () => string[]
   /**
-   * Notifications may have been missed: from here on every connection reads what it lacks from the journal first.
-   * `afresh`: the journal is another one, and everything in it is new to them.
+   * Notifications beyond the `seq` `after` may have been missed: from here on every connection reads what it lacks from the journal first.
+   * Undefined: the journal is another one, and everything in it is new to them.
    */
-  rejoinAll: (readerOf: (userId: string | null) => ReadPage, afresh: boolean) => void
+  rejoinAll: (readerOf: (userId: string | null) => ReadPage, after: number | undefined) => void
 }
 
 /** The other nodes. */

@@ -98,9 +98,12 @@ export class ConnectionManager implements LocalConnections {
     return await this.#fanOut.deliver(notification)
   }
 
-  rejoinAll (readerOf: (userId: string | null) => ReadPage, afresh: boolean): void {
-    if (afresh) this.#fanOut.lastSeq = 0
-    this.#users.forEach((connection) => { connection.rejoin(readerOf(connection.userId), afresh) })
+  rejoinAll (readerOf: (userId: string | null) => ReadPage, after: number | undefined): void {
+    // What was handed over is not missed, even where it is not written yet.
+    this.#users.forEach((connection) => { this.#fanOut.catchUp(connection) })
+    const known = after === undefined ? undefined : Math.max(after, this.#fanOut.lastSeq)
+    if (known === undefined) this.#fanOut.reset()
+    this.#users.forEach((connection) => { connection.rejoin(readerOf(connection.userId), known) })
   }
 
   /** See `Heartbeats.sweep`. */

@@ -95,14 +95,17 @@ export class Connection implements Identity {
 
   /**
    * Some may have been missed: from here on notifications are read from the journal again, until nothing is left to be read.
-   * `afresh`: it is another journal, and everything in it is new.
+   * `after`: the `seq` up to which nothing was; undefined: it is another journal, and everything in it is new.
    */
-  rejoin (read: ReadPage, afresh: boolean): void {
+  rejoin (read: ReadPage, after: number | undefined): void {
     if (this.#ended) return
-    if (afresh) this.#position = 0
-    if (this.#joining?.welcomed === false) return
+    const { welcomed } = this.#joining ?? { welcomed: true }
+    if (after === undefined) this.#position = 0
+    else if (this.#joining === undefined) this.#position = Math.max(this.#position, after)
+    else if (!welcomed) return
 
     this.#joining = new Joining()
+    if (!welcomed) return
     this.#joining.start(read)
     if (this.#outbox === undefined) this.#owner.onReadyForPage(this)
   }
@@ -137,12 +140,8 @@ export class Connection implements Identity {
   /** Sends a heartbeat, which comes before nothing and after nothing, but not before the welcome. */
   beat (frame: Buffer): void {
     if (this.#joining?.welcomed === false) return
-    if (this.#outbox !== undefined) {
-      this.queue(frame)
-      return
-    }
-    this.framesOut++
-    this.write(frame)
+    if (this.#outbox !== undefined) this.queue(frame)
+    else if (this.takeAll(1, this.#position)) this.write(frame)
   }
 
   /** Queues a frame, or the parts of its bytes, behind all that came before it. */

@@ -38,7 +38,7 @@ export class FanOut {
   readonly #users: UserIndex
   readonly #queued = new Set<Connection>()
   #pending: Pending[] = []
-  #passing = false
+  #pass: Pass | undefined
   #turn: Promise<void> | undefined
   /** `seq` of the newest notification that was handed over. */
   lastSeq = 0
@@ -76,6 +76,13 @@ export class FanOut {
     }
   }
 
+  /** What follows is of another journal: broadcasts that everybody has been given by `catchUp` are done with. */
+  reset (): void {
+    for (const { reach, done } of this.#pending.splice(0)) done(reach)
+    this.#pass = undefined
+    this.lastSeq = 0
+  }
+
   async #deliverTo (userId: string, notification: Notification): Promise<Reach> {
     let connections = 0
     for (const connection of this.#users.of(userId)) {
@@ -104,15 +111,14 @@ export class FanOut {
       connection.flush()
     }
     this.#queued.clear()
-    if (!this.#passing && this.#pending.length > 0) this.#startPass()
+    if (this.#pass === undefined && this.#pending.length > 0) this.#startPass()
   }
 
   #startPass (): void {
     const batch = takeUpTo(MAX_JOINED_BYTES, this.#pending)
     const notifications = batch.map(({ notification }) => notification)
     const frames = notifications.map(({ frame }) => frame)
-    this.#passing = true
-    this.#continue({
+    this.#pass = {
       batch,
       frames: frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames),
       firstSeq: notifications[0]?.seq ?? 0,
@@ -121,11 +127,13 @@ export class FanOut {
       groups: this.#users.groups(),
       connections: 0,
       users: 0
-    })
+    }
+    this.#continue(this.#pass)
   }
 
   /** Looks at all connections of a slice before it writes to the first: what is read of them comes into the cache together. */
   #continue (pass: Pass): void {
+    if (this.#pass !== pass) return
     const takers: Connection[] = []
     const complete = this.#visitSlice(pass, takers)
     for (const connection of takers) connection.write(pass.frames)
@@ -176,7 +184,7 @@ export class FanOut {
 
   #finish ({ batch, connections, users }: Pass): void {
     this.#pending.splice(0, batch.length)
-    this.#passing = false
+    this.#pass = undefined
     for (const { reach, done } of batch) done({ connections: reach.connections + connections, users: reach.users + users })
     if (this.#pending.length > 0) this.#endOfTurn()
   }

@@ -11,13 +11,17 @@ export const PREFIX = 'herald:{all}:'
 /** The name of one of the functions below. */
 export const functionName = (name: string): string => `herald${VERSION}_${name}`
 
+/** Entries that are removed at once, when their time is over. */
+export const REMOVE_AT_ONCE = 200
+
 const common = `
+local REMOVE_AT_ONCE = ${REMOVE_AT_ONCE}
 local P = '${PREFIX}'
 -- Ids that a server which has lost some may have given out already are not given out again.
 local JUMP = 1000000
 local run
 
-local function int(n) return string.format('%.0f', n) end
+local function int(n) return string.format('%d', n) end
 
 local function time()
   local t = redis.call('TIME')
@@ -65,7 +69,7 @@ register('publish', publish, {})
 register('check', check, {})
 register('keep_outcome', keep_outcome, { 'allow-oom' })
 register('outcome', outcome, { 'no-writes' })
-register('survey', survey, { 'no-writes' })
+register('survey', survey, { 'allow-oom' })
 register('read', read, { 'no-writes' })
 register('hello', hello, { 'allow-oom' })
 register('presence', presence, { 'allow-oom' })
@@ -81,6 +85,8 @@ register('expire', expire_some, { 'allow-oom' })
  * each all or nothing. They keep, under `PREFIX`:
  *   journal          hash    epoch, seq, run, floor, lost, jump: see `settle`
  *   n:<audience>     stream  the notifications for a user, or '' for everybody; the id is `<seq>-0`
+ *   i:<audience>     zset    the same seqs, to be counted
+ *   without:<user>   zset    seqs of the broadcasts that leave him out
  *   gone             hash    audience → what of it has gone (see gone.ts), and when that is forgotten
  *   expiry           zset    `n:<seq>:<audience>` and `a:<audience>` by when they end, in ms
  *   k:<key>          string  the outcome of the call with an idempotency key

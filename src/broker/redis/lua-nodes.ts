@@ -1,6 +1,7 @@
 /** Which nodes there are, and whose sockets: see `library.ts`. */
 export const nodes = `
 local SILENT_MS = 10000
+local DROP_AT_ONCE = 500
 
 local function set_count(node, user, count)
   local key = P .. 'of:' .. node
@@ -21,47 +22,56 @@ local function set_count(node, user, count)
   if more ~= 0 then redis.call('INCRBY', P .. 'overlap', more) end
 end
 
+-- Removes what is kept of a node, in parts: how many users are left.
 local function drop(node)
-  for _, user in ipairs(redis.call('HKEYS', P .. 'of:' .. node)) do set_count(node, user, 0) end
-  redis.call('DEL', P .. 'of:' .. node)
   redis.call('HDEL', P .. 'totals', node)
-  redis.call('ZREM', P .. 'nodes', node)
+  redis.call('ZADD', P .. 'nodes', 0, node)
+  local some = redis.call('HSCAN', P .. 'of:' .. node, 0, 'COUNT', DROP_AT_ONCE)[2]
+  for i = 1, #some, 2 do set_count(node, some[i], 0) end
+  local left = redis.call('HLEN', P .. 'of:' .. node)
+  if left == 0 then redis.call('ZREM', P .. 'nodes', node) end
+  return left
 end
 
--- node, new epoch, epoch and seq of the newest that it has heard: a node is there, and nobody is connected to it yet
+-- Of a node that is being removed nothing counts.
+local function is_known(node)
+  local heard = redis.call('ZSCORE', P .. 'nodes', node)
+  return heard and tonumber(heard) > 0
+end
+
+-- node, new epoch, epoch and seq of the newest that it has heard. What was kept of its users stands until it tells of them anew.
 local function hello(keys, args)
   local node, new_epoch, epoch, heard = args[1], args[2], args[3], tonumber(args[4])
   local current, seq = settle(new_epoch)
   local jump, lost = unpack(redis.call('HMGET', P .. 'journal', 'jump', 'lost'))
-  if epoch == current and heard > tonumber(jump) and heard < tonumber(jump) + JUMP and heard > tonumber(lost) and tonumber(jump) > 0 then
+  jump, lost = tonumber(jump), tonumber(lost)
+  if epoch == current and jump > 0 and heard > jump and heard < jump + JUMP and heard > lost then
     redis.call('HSET', P .. 'journal', 'lost', int(heard))
   end
-  drop(node)
   redis.call('ZADD', P .. 'nodes', int(time()), node)
-  redis.call('HSET', P .. 'totals', node, 0)
-  return { current, int(seq) }
+  return { current, int(seq), int(time()) }
 end
 
 -- node, its open sockets, then users and their open sockets there; 0: the node is not known
 local function presence(keys, args)
   local node = args[1]
-  if not redis.call('ZSCORE', P .. 'nodes', node) then return 0 end
+  if not is_known(node) then return 0 end
   redis.call('HSET', P .. 'totals', node, args[2])
   for i = 3, #args, 2 do set_count(node, args[i], tonumber(args[i + 1])) end
   return 1
 end
 
--- node, new epoch, what it sends to itself; 0: the node is not known
+-- node, new epoch, what it sends to itself, with the seq that is the newest by then: Redis's time, or 0: the node is not known
 local function beat(keys, args)
   local node, now = args[1], time()
-  settle(args[2])
+  local _, seq = settle(args[2])
   for _, silent in ipairs(redis.call('ZRANGEBYSCORE', P .. 'nodes', '-inf', int(now - SILENT_MS))) do
     if silent ~= node then drop(silent) end
   end
-  if not redis.call('ZSCORE', P .. 'nodes', node) then return 0 end
+  if not is_known(node) then return '0' end
   redis.call('ZADD', P .. 'nodes', int(now), node)
-  redis.call('PUBLISH', P .. 'to:' .. node, args[3])
-  return 1
+  redis.call('PUBLISH', P .. 'to:' .. node, args[3] .. ' ' .. int(seq))
+  return int(now)
 end
 
 -- user: his sockets, by node
@@ -95,5 +105,5 @@ local function census(keys, args)
   return { elsewhere(''), redis.call('HLEN', P .. 'users'), his, names }
 end
 
-local function leave(keys, args) drop(args[1]) end
+local function leave(keys, args) return drop(args[1]) end
 `

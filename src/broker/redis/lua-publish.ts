@@ -1,7 +1,5 @@
 /** What is kept, and what goes: see `library.ts`. */
 export const publishing = `
-local REMOVE_AT_ONCE = 200
-
 local function gone_of(audience)
   local kept = redis.call('HGET', P .. 'gone', audience)
   return kept and cjson.decode(kept) or { seq = 0, excluded = '', others = 0, forget = 0 }
@@ -37,6 +35,8 @@ local function remove(audience, entry, now, retention)
   local seq = seq_of(entry)
   local key = P .. 'n:' .. audience
   redis.call('XDEL', key, entry[1])
+  redis.call('ZREM', P .. 'i:' .. audience, int(seq))
+  if entry[2][4] ~= '' then redis.call('ZREM', P .. 'without:' .. entry[2][4], int(seq)) end
   redis.call('ZREM', P .. 'expiry', 'n:' .. int(seq) .. ':' .. audience)
   local gone = gone_of(audience)
   add_gone(gone, seq, entry[2][4])
@@ -71,7 +71,10 @@ local function expire(now, retention)
   return #due / 2
 end
 
+-- What has expired goes first, so that it does not crowd out what has not.
 local function trim(audience, limit, now, retention)
+  if redis.call('XLEN', P .. 'n:' .. audience) <= limit then return end
+  expire(now, retention)
   local excess = math.min(redis.call('XLEN', P .. 'n:' .. audience) - limit, REMOVE_AT_ONCE)
   if excess <= 0 then return end
   for _, entry in ipairs(redis.call('XRANGE', P .. 'n:' .. audience, '-', '+', 'COUNT', excess)) do
@@ -100,11 +103,12 @@ local function hand_over(audience, excluded, message)
   return receivers, overlap
 end
 
--- node, call, new epoch, now, retention, audience, excluded, ttl, limit, tail, key, fingerprint, how long the key is kept
+-- Redis's time after which nobody waits for it, node, call, new epoch, now, retention, audience, excluded, when it ends, limit, tail, key, fingerprint, how long the key is kept
 local function publish(keys, args)
-  local node, call, new_epoch, now, retention = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[5])
-  local audience, excluded, ttl, limit, tail = args[6], args[7], tonumber(args[8]), tonumber(args[9]), args[10]
-  local key, fingerprint, keep = args[11], args[12], tonumber(args[13])
+  if time() > tonumber(args[1]) then return { 'late' } end
+  local node, call, new_epoch, now, retention = args[2], args[3], args[4], tonumber(args[5]), tonumber(args[6])
+  local audience, excluded, ends, limit, tail = args[7], args[8], args[9], tonumber(args[10]), args[11]
+  local key, fingerprint, keep = args[12], args[13], tonumber(args[14])
   local epoch = settle(new_epoch)
   if key ~= '' then
     local kept = redis.call('GET', P .. 'k:' .. key)
@@ -114,18 +118,18 @@ local function publish(keys, args)
       return { 'repeated', first.id }
     end
   end
-  expire(now, retention)
-  local seq = redis.call('HINCRBY', P .. 'journal', 'seq', 1)
-  local id = epoch .. '-' .. int(seq)
+  local seq = int(redis.call('HINCRBY', P .. 'journal', 'seq', 1))
+  local id = epoch .. '-' .. seq
   local frame = text_frame('{"type":"notification","id":"' .. id .. '",' .. tail)
-  local ends = now + math.min(ttl, retention)
-  redis.call('XADD', P .. 'n:' .. audience, int(seq) .. '-0', 'e', int(ends), 'x', excluded, 'f', frame)
-  redis.call('ZADD', P .. 'expiry', int(ends), 'n:' .. int(seq) .. ':' .. audience)
+  redis.call('XADD', P .. 'n:' .. audience, seq .. '-0', 'e', ends, 'x', excluded, 'f', frame)
+  redis.call('ZADD', P .. 'i:' .. audience, seq, seq)
+  if excluded ~= '' then redis.call('ZADD', P .. 'without:' .. excluded, seq, seq) end
+  redis.call('ZADD', P .. 'expiry', ends, 'n:' .. seq .. ':' .. audience)
   trim(audience, limit, now, retention)
   if key ~= '' then
     redis.call('SET', P .. 'k:' .. key, cjson.encode({ fingerprint = fingerprint, till = now + keep, id = id }), 'PX', int(keep))
   end
-  local receivers, overlap = hand_over(audience, excluded, cjson.encode({ epoch, int(seq), node, call, audience, excluded }) .. '\\n' .. frame)
+  local receivers, overlap = hand_over(audience, excluded, table.concat({ epoch, seq, node, call, audience, excluded }, '\\t') .. '\\n' .. frame)
   return { 'published', id, receivers, overlap }
 end
 

@@ -1,42 +1,47 @@
 /** What is read by who comes back: see `library.ts`. */
 export const reading = `
-local PAGE = 100
+local PAGE = 50
 
--- What concerns a user after a seq, in order: of each kind at most count, if there is one.
+-- What concerns a user after a seq, in order: of each kind at most count.
 local function entries_after(user, after, count)
-  local range = { '(' .. int(after) .. '-0', '+' }
-  if count then range[3], range[4] = 'COUNT', count end
-  local entries = redis.call('XRANGE', P .. 'n:', unpack(range))
-  if user ~= '' then
-    for _, entry in ipairs(redis.call('XRANGE', P .. 'n:' .. user, unpack(range))) do entries[#entries + 1] = entry end
-    table.sort(entries, function (a, b) return seq_of(a) < seq_of(b) end)
+  local from = '(' .. int(after) .. '-0'
+  local all = redis.call('XRANGE', P .. 'n:', from, '+', 'COUNT', count)
+  if user == '' then return all end
+  local own = redis.call('XRANGE', P .. 'n:' .. user, from, '+', 'COUNT', count)
+  local merged, i = {}, 1
+  for _, entry in ipairs(own) do
+    local seq = seq_of(entry)
+    while all[i] and seq_of(all[i]) < seq do
+      merged[#merged + 1] = all[i]
+      i = i + 1
+    end
+    merged[#merged + 1] = entry
   end
-  return entries
+  for k = i, #all do merged[#merged + 1] = all[k] end
+  return merged
 end
 
 local function concerns(entry, user) return user == '' or entry[2][4] ~= user end
 
--- node, user, now, epoch and seq of the newest that he has ('': none)
+-- node, user, now, retention, epoch and seq of the newest that he has ('': none)
 local function survey(keys, args)
-  local node, user, now, epoch, after = args[1], args[2], tonumber(args[3]), args[4], tonumber(args[5])
+  local node, user, now, retention, epoch, after = args[1], args[2], tonumber(args[3]), tonumber(args[4]), args[5], tonumber(args[6])
   local current, seq, lost = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'lost'))
   if epoch == '' then return { current, seq, 0, 0, seq, elsewhere(node) } end
   local known = epoch == current and after <= tonumber(seq)
   if not known then after = 0 end
-  local there, expired = 0, false
-  for _, entry in ipairs(entries_after(user, after)) do
-    if concerns(entry, user) then
-      if tonumber(entry[2][2]) > now then there = there + 1 else expired = true end
-    end
-  end
-  local gap = not known or expired or after < tonumber(lost) or has_gone(user, after)
-  return { current, seq, gap and 1 or 0, there, int(after), elsewhere(node) }
+  local overdue = expire(now, retention) == REMOVE_AT_ONCE
+  local from = '(' .. int(after)
+  local count = redis.call('ZCOUNT', P .. 'i:', from, '+inf')
+  if user ~= '' then count = count - redis.call('ZCOUNT', P .. 'without:' .. user, from, '+inf') + redis.call('ZCOUNT', P .. 'i:' .. user, from, '+inf') end
+  local gap = not known or overdue or after < tonumber(lost) or has_gone(user, after)
+  return { current, seq, gap and 1 or 0, count, int(after), elsewhere(node) }
 end
 
 -- user, now, after, how many bytes
 local function read(keys, args)
   local user, now, after, max_bytes = args[1], tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
-  local epoch, seq = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq'))
+  local epoch, seq, lost = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'lost'))
   local entries = entries_after(user, after, PAGE + 1)
   local last, complete = seq, 1
   if #entries > PAGE then last, complete = int(seq_of(entries[PAGE])), 0 end
@@ -53,6 +58,7 @@ local function read(keys, args)
       found[#found + 1] = entry[2][6]
     end
   end
-  return { epoch, last, complete, has_gone(user, after) and 1 or 0, found }
+  local gap = after < tonumber(lost) or has_gone(user, after)
+  return { epoch, last, complete, gap and 1 or 0, found }
 end
 `

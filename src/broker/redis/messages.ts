@@ -1,16 +1,16 @@
 import type { Notification, Page } from '../broker.js'
 import type { Ack } from './calls.js'
 
-/** What stands before the frame, and is parted from it by a line feed: made by `hand_over` (`lua-publish.ts`). */
-type Header = [epoch: string, seq: string, node: string, call: string, audience: string, excluded: string]
-
 const LINE_FEED = 0x0a
 const ACK = 'ack '
 
-/** A notification as it comes over the channel of a node, with the node and the call that have published it. */
+/**
+ * A notification as it comes over the channel of a node, with the node and the call that have published it: `publish` (`lua-publish.ts`)
+ * parts what stands before the frame by tabs, and the frame by a line feed. No user id has either.
+ */
 export function decodePublished (message: Buffer): { epoch: string, node: string, call: string, notification: Notification } {
   const end = message.indexOf(LINE_FEED)
-  const [epoch, seq, node, call, audience, excluded] = JSON.parse(message.subarray(0, end).toString()) as Header
+  const [epoch = '', seq = '', node = '', call = '', audience = '', excluded = ''] = message.toString('utf8', 0, end).split('\t')
   return {
     epoch,
     node,
@@ -25,11 +25,11 @@ export function decodePublished (message: Buffer): { epoch: string, node: string
   }
 }
 
-export const encodeAck = (ack: Ack): string => `${ACK}${JSON.stringify(ack)}`
+export const encodeAcks = (acks: Ack[]): string => `${ACK}${JSON.stringify(acks)}`
 
 /** Undefined: it is none. */
-export function decodeAck (message: Buffer): Ack | undefined {
-  return message.subarray(0, ACK.length).toString() === ACK ? JSON.parse(message.subarray(ACK.length).toString()) as Ack : undefined
+export function decodeAcks (message: Buffer): Ack[] | undefined {
+  return message.toString('latin1', 0, ACK.length) === ACK ? JSON.parse(message.toString('utf8', ACK.length)) as Ack[] : undefined
 }
 
 /** What `read` (`lua-read.ts`) answers. */

@@ -2,13 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../errors.js'
 import type { Broker, Deliver, Draft, Published, Reach, Replay } from '../broker.js'
-import type { ReadPage } from '../cluster.js'
 import type { JournalOptions } from '../journal.js'
 import { Trouble } from '../trouble.js'
 import { type Ack, Calls } from './calls.js'
-import { decodeAck, decodePage, decodePublished, encodeAck } from './messages.js'
+import { keepOutcome, outcomeOf } from './outcomes.js'
+import { decodeAcks, decodePublished, encodeAcks } from './messages.js'
+import { REMOVE_AT_ONCE } from './library.js'
 import { RedisCluster } from './redis-cluster.js'
 import { RedisLink } from './redis-link.js'
+import { RedisReader } from './redis-reader.js'
 
 export interface RedisBrokerOptions extends JournalOptions {
   url: string
@@ -21,9 +23,8 @@ export interface RedisBrokerOptions extends JournalOptions {
 /** How long a start waits for Redis; after that the node is there, and not ready. */
 const START_MS = 3000
 
-/** How often it is looked whether a call that another node answers has its outcome, and how long. */
-const POLL_MS = 10
-const MAX_POLLS = 150
+/** How long a node that stops waits until Redis has heard of it. */
+const LEAVE_MS = 500
 
 /** The broker of many nodes: everything is kept in Redis, and each change is one function there. See `library.ts`. */
 export class RedisBroker implements Broker {
@@ -32,12 +33,19 @@ export class RedisBroker implements Broker {
   readonly #node = randomBytes(8).toString('hex')
   readonly #link: RedisLink
   readonly #calls = new Calls()
+  readonly #reader: RedisReader
   #epoch = ''
   /** What a journal is called that begins with a call of this node. */
   #newEpoch: string
   #epochs = 0
+  /** Up to this `seq` nothing that concerns this node was missed. */
+  #complete = 0
   /** The highest `seq` that was heard of. */
   #heard = 0
+  /** What this turn answers to other nodes. */
+  readonly #acks = new Map<string, Ack[]>()
+  #sending: NodeJS.Immediate | undefined
+  #expiring: Promise<void> | undefined
   readonly #trouble: Trouble
   /** Redis can be reached, and keeps nothing. */
   readonly #refusal: Trouble
@@ -45,18 +53,20 @@ export class RedisBroker implements Broker {
   private constructor (options: RedisBrokerOptions) {
     this.#options = options
     this.#newEpoch = options.newEpoch
-    this.#trouble = new Trouble(options.onTrouble, 'it was not reached yet')
+    this.#trouble = new Trouble(options.onTrouble)
     this.#refusal = new Trouble(options.onTrouble)
     this.#link = new RedisLink({
       url: options.url,
       node: this.#node,
       onMessage: (message) => { this.#receive(message) },
-      onResume: () => { this.#rejoinAll(false) },
-      register: async () => { await this.#register() },
-      beat: async (text) => await this.#link.call('beat', this.#node, this.#newEpoch, text) === 1,
+      onHeard: (seq) => { this.#complete = seq },
+      onResume: () => { this.#rejoinAll(this.#complete) },
+      register: async () => await this.#register(),
+      beat: async (text) => Number(await this.#link.call('beat', this.#node, this.#newEpoch, text)),
       onTrouble: (error) => { this.#trouble.note(error) }
     })
-    this.cluster = new RedisCluster(this.#node, async (name, ...args) => await this.#link.call(name, ...args), () => { this.#link.forgotten() })
+    this.cluster = new RedisCluster(this.#node, this.#link)
+    this.#reader = new RedisReader({ node: this.#node, link: this.#link, cluster: this.cluster, retentionMs: options.retentionMs, now: () => this.#now() })
   }
 
   /** Resolves when Redis is reached, or was not for a while: then it goes on being tried. */
@@ -72,20 +82,22 @@ export class RedisBroker implements Broker {
     const { userId, excludeUser, ttlMs, tail, idempotency } = draft
     if (!this.#link.ready) throw new AppError('journal_unavailable')
 
-    const { retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs, now } = this.#options
+    const { retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs } = this.#options
     const call = this.#calls.begin()
     try {
-      const [status, id, receivers, overlap] = await this.#link.call('publish', this.#node, call.id, this.#newEpoch, now(), retentionMs,
-        userId ?? '', excludeUser ?? '', Math.min(ttlMs ?? Infinity, retentionMs), userId === null ? retentionBroadcast : retentionPerUser, tail,
+      const at = this.#now()
+      const [status, id, receivers, overlap] = await this.#link.call('publish', this.#link.publishDeadline, this.#node, call.id, this.#newEpoch, at, retentionMs,
+        userId ?? '', excludeUser ?? '', at + Math.min(ttlMs ?? Infinity, retentionMs), userId === null ? retentionBroadcast : retentionPerUser, tail,
         idempotency?.key ?? '', idempotency?.fingerprint ?? '', idempotencyMs) as [Buffer, Buffer, number, number]
+      if (String(status) === 'late') throw new AppError('journal_unavailable')
       if (String(status) === 'mismatch') throw new AppError('idempotency_mismatch')
-      if (String(status) === 'repeated') return await this.#repeat(String(id), idempotency?.key ?? '')
+      if (String(status) === 'repeated') return { id: String(id), ...await outcomeOf(this.#link, idempotency?.key ?? ''), stored: true, repeated: true }
 
       this.#refusal.note(undefined)
       this.#hear(String(id))
       const { connections, users } = await call.reach(receivers)
       const published = { id: String(id), connections, users: Math.max(0, users - overlap), stored: true, repeated: false }
-      if (idempotency !== undefined) await this.#link.call('keep_outcome', idempotency.key, published.connections, published.users)
+      if (idempotency !== undefined) await keepOutcome(this.#link, idempotency.key, published)
       return published
     } catch (error) {
       if (error instanceof AppError) throw error
@@ -97,25 +109,11 @@ export class RedisBroker implements Broker {
   }
 
   async replay (userId: string | null, lastEventId: string | undefined): Promise<Replay> {
-    const [, epoch = '?', after = '0'] = /^(.*)-(0|[1-9]\d{0,14})$/.exec(lastEventId ?? '') ?? []
-    const survey = async () => {
-      const attached = userId === null ? undefined : this.cluster.attach(userId) // Before the survey: they are answered in this order.
-      const [answer] = await Promise.all([this.#link.call('survey', this.#node, userId ?? '', this.#options.now(), lastEventId === undefined ? '' : epoch || '?', after), attached])
-      return answer
-    }
-    const [current, seq, gap, count, from, connectionsElsewhere] = await this.#insist(survey) as [Buffer, Buffer, number, number, Buffer, number]
-    return {
-      gap: gap === 1,
-      count,
-      lastEventId: `${String(current)}-${String(seq)}`,
-      after: Number(from),
-      connectionsElsewhere,
-      read: this.#reader(userId)
-    }
+    return await this.#reader.replay(userId, lastEventId)
   }
 
   problem (): string | undefined {
-    const text = this.#link.ready ? this.#refusal.text : this.#trouble.text ?? 'what was missed is being found out'
+    const text = this.#link.ready ? this.#refusal.text : this.#trouble.text ?? 'it was not reached yet'
     return text && `Redis: ${text}`
   }
 
@@ -124,7 +122,8 @@ export class RedisBroker implements Broker {
     this.#calls.giveUpLate()
     if (!this.#link.ready) return
     if (this.#refusal.text !== undefined) this.#link.call('check').then(() => { this.#refusal.note(undefined) }).catch(() => {}) // As before.
-    this.#link.call('expire', this.#options.now(), this.#options.retentionMs).catch(() => {}) // The next one will do it.
+    this.cluster.retry()
+    this.#expiring ??= this.#expire().catch(() => {}).finally(() => { this.#expiring = undefined }) // The next one will do it.
   }
 
   async settled (): Promise<void> {
@@ -133,15 +132,34 @@ export class RedisBroker implements Broker {
   }
 
   async close (): Promise<void> {
+    const ticking = setInterval(() => { // Nobody calls `maintain` any more, and what is under way must come to an end.
+      this.#calls.giveUpLate()
+      this.#link.tick()
+    }, LEAVE_MS)
     await this.#calls.settled()
-    if (this.#link.ready) await this.#link.call('leave', this.#node).catch(() => {})
+    if (this.#link.ready) await Promise.race([this.#leave().catch(() => {}), sleep(LEAVE_MS)])
+    clearInterval(ticking)
     await this.#link.close()
   }
 
-  async #register (): Promise<void> {
-    const [epoch] = await this.#link.call('hello', this.#node, this.#newEpoch, this.#epoch, this.#heard) as [Buffer]
+  async #register (): Promise<number> {
+    const [epoch, , time] = await this.#link.call('hello', this.#node, this.#newEpoch, this.#epoch, this.#heard) as [Buffer, Buffer, Buffer]
     this.#enter(String(epoch))
     await this.cluster.tellAll()
+    return Number(time)
+  }
+
+  async #leave (): Promise<void> {
+    while (await this.#link.call('leave', this.#node) !== 0);
+  }
+
+  async #expire (): Promise<void> {
+    while (this.#link.ready && await this.#link.call('expire', this.#now(), this.#options.retentionMs) === REMOVE_AT_ONCE);
+  }
+
+  /** All nodes go by the clock of Redis. */
+  #now (): number {
+    return this.#options.now() + this.#link.clockAheadMs
   }
 
   /** The journal is of this epoch; where it was of another one before, all of it is new. */
@@ -151,11 +169,13 @@ export class RedisBroker implements Broker {
     this.#epoch = epoch
     this.#newEpoch = `${this.#options.newEpoch}${(++this.#epochs).toString(36)}`
     this.#heard = 0
-    if (afresh) this.#rejoinAll(true)
+    this.#complete = 0
+    if (afresh) this.#rejoinAll(undefined)
   }
 
-  #rejoinAll (afresh: boolean): void {
-    this.cluster.connections?.rejoinAll((userId) => this.#reader(userId), afresh)
+  /** `after`: see `LocalConnections.rejoinAll`. */
+  #rejoinAll (after: number | undefined): void {
+    this.cluster.connections?.rejoinAll((userId) => this.#reader.readerOf(userId), after)
   }
 
   #hear (id: string): void {
@@ -164,9 +184,9 @@ export class RedisBroker implements Broker {
   }
 
   #receive (message: Buffer): void {
-    const ack = decodeAck(message)
-    if (ack !== undefined) {
-      this.#calls.acknowledge(ack)
+    const acks = decodeAcks(message)
+    if (acks !== undefined) {
+      for (const ack of acks) this.#calls.acknowledge(ack)
       return
     }
     const { epoch, node, call, notification } = decodePublished(message)
@@ -179,37 +199,12 @@ export class RedisBroker implements Broker {
   #answer (node: string, call: string, { connections, users }: Reach): void {
     const ack: Ack = [call, connections, users]
     if (node === this.#node) this.#calls.acknowledge(ack)
-    else this.#link.publish(node, encodeAck(ack)).catch(() => {}) // It stops waiting by itself.
-  }
-
-  /** Another call with the same key has published it, and may not have been answered yet. */
-  async #repeat (id: string, key: string): Promise<Published> {
-    let outcome: number[] = []
-    for (let poll = 0; outcome.length === 0 && poll < MAX_POLLS; poll++) {
-      if (poll > 0) await sleep(POLL_MS)
-      outcome = await this.#link.call('outcome', key) as number[]
-    }
-    const [connections = 0, users = 0] = outcome
-    return { id, connections, users, stored: true, repeated: true }
-  }
-
-  #reader (userId: string | null): ReadPage {
-    return async (after, maxBytes) => {
-      const read = async () => await this.#link.call('read', userId ?? '', this.#options.now(), after, Math.floor(maxBytes))
-      return decodePage(await this.#insist(read))
-    }
-  }
-
-  /** Reads until there is an answer: a socket that waits for it stays open, however long Redis is away. */
-  async #insist (read: () => Promise<unknown>): Promise<unknown> {
-    for (;;) {
-      await this.#link.whenReady()
-      try {
-        return await read()
-      } catch (error) {
-        if (this.#link.closed) throw error
-        await sleep(POLL_MS)
-      }
-    }
+    else if (this.#acks.has(node)) this.#acks.get(node)?.push(ack)
+    else this.#acks.set(node, [ack])
+    this.#sending ??= setImmediate(() => {
+      this.#sending = undefined
+      for (const [node, acks] of this.#acks) this.#link.publish(node, encodeAcks(acks)).catch(() => {}) // It stops waiting by itself.
+      this.#acks.clear()
+    })
   }
 }

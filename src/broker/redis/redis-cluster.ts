@@ -1,6 +1,7 @@
 import { AppError } from '../../errors.js'
 import { MAX_LISTED_USERS } from '../../protocol/fields.js'
 import type { Census, Cluster, LocalConnections } from '../cluster.js'
+import type { RedisLink } from './redis-link.js'
 
 /** Users that are told about at once. */
 const AT_ONCE = 500
@@ -9,25 +10,21 @@ const AT_ONCE = 500
 const ALWAYS_NEW = 500
 const MAX_AGE_MS = 1000
 
-/** Calls one of the functions of the library; see `RedisLink.call`. */
-export type Call = (name: string, ...args: Array<string | number>) => Promise<unknown>
+type Link = Pick<RedisLink, 'ready' | 'call' | 'forgotten'>
 
 /** Who is connected where: Redis is told of the users of this node, and asked about the others. */
 export class RedisCluster implements Cluster {
   readonly #node: string
-  readonly #call: Call
-  readonly #onForgotten: () => void
+  readonly #link: Link
   #connections: LocalConnections | undefined
   /** Users whose number of sockets has changed, and Redis was not told. */
   #changed = new Set<string>()
   #telling: Promise<void> | undefined
   #names = { count: 0, json: Buffer.from('[]'), at: -Infinity }
 
-  /** `onForgotten`: Redis does not know this node. */
-  constructor (node: string, call: Call, onForgotten: () => void) {
+  constructor (node: string, link: Link) {
     this.#node = node
-    this.#call = call
-    this.#onForgotten = onForgotten
+    this.#link = link
   }
 
   get connections (): LocalConnections | undefined { return this.#connections }
@@ -53,8 +50,15 @@ export class RedisCluster implements Cluster {
     await this.#tell()
   }
 
+  /** Tells what could not be told; to be called about twice a second. */
+  retry (): void {
+    if (this.#changed.size > 0 && this.#link.ready) this.#tellSoon()
+  }
+
   async countElsewhere (userId: string | null): Promise<number> {
-    const found = await this.#ask('whereabouts', userId ?? '') as Array<Buffer | number>
+    if (!this.#link.ready) throw unreachable()
+    if (userId === null) return 0
+    const found = await this.#ask('whereabouts', userId) as Array<Buffer | number>
     let count = 0
     for (let i = 0; i < found.length; i += 2) {
       if (String(found[i]) !== this.#node) count += Number(found[i + 1])
@@ -70,7 +74,7 @@ export class RedisCluster implements Cluster {
     return { totalConnections, usersCount, userConnections, names: this.#names.json }
   }
 
-  /** At the end of this turn, so that what it brings is told together. What fails is told when the connection is there again. */
+  /** At the end of this turn, so that what it brings is told together. */
   #tellSoon (): void {
     this.#telling ??= new Promise<void>((resolve) => {
       setImmediate(() => {
@@ -83,13 +87,19 @@ export class RedisCluster implements Cluster {
   async #tell (): Promise<void> {
     const users = [...this.#changed]
     this.#changed.clear()
+    const total = this.#connections?.getTotalConnectionsCount() ?? 0
     const calls: Array<Promise<unknown>> = []
     for (let i = 0; i < Math.max(users.length, 1); i += AT_ONCE) {
-      calls.push(this.#call('presence', this.#node, this.#connections?.getTotalConnectionsCount() ?? 0, ...users.slice(i, i + AT_ONCE).flatMap((userId) => [userId, this.#countOf(userId)])))
+      const counts = users.slice(i, i + AT_ONCE).flatMap((userId) => [userId, this.#countOf(userId)])
+      calls.push(this.#link.call('presence', this.#node, total, ...counts))
     }
-    if (!(await Promise.all(calls)).includes(0)) return
-    this.#onForgotten()
-    throw new AppError('not_ready', 'this node was taken for dead')
+    try {
+      if ((await Promise.all(calls)).includes(0)) throw new Error('this node was taken for dead')
+    } catch (error) {
+      for (const userId of users) this.#changed.add(userId)
+      if (this.#link.ready && String(error).includes('taken for dead')) this.#link.forgotten()
+      throw error
+    }
   }
 
   /** Who asks for notifications has a socket, or is about to. */
@@ -99,9 +109,11 @@ export class RedisCluster implements Cluster {
 
   async #ask (name: string, ...args: Array<string | number>): Promise<unknown> {
     try {
-      return await this.#call(name, ...args)
+      return await this.#link.call(name, ...args)
     } catch {
-      throw new AppError('not_ready', 'the other nodes cannot be asked')
+      throw unreachable()
     }
   }
 }
+
+const unreachable = (): AppError => new AppError('not_ready', 'the other nodes cannot be asked')

@@ -1,29 +1,20 @@
 import { Redis, type RedisOptions } from 'ioredis'
+import { Beat } from './beat.js'
 import { functionName, library, PREFIX } from './library.js'
 import { readRedisUrl } from './redis-url.js'
 
 const MAX_BACK_OFF_MS = 1000
 const CONNECT_TIMEOUT_MS = 2000
 
-/** Beats that may pass before the one before them is answered and heard. */
-const MAX_LATE_BEATS = 2
+/** Ticks that it may take to connect, and to begin anew. */
+const MAX_TICKS_DOWN = 8
 
-/** Ticks that a new connection may take until it can be used. */
-const MAX_HANDSHAKE_TICKS = 8
-
-const PROBE = 'probe '
+/** Of no publish that Redis comes to later than this after the last beat it answered does anybody await the outcome: less than it takes until the link is broken off. */
+const PUBLISH_MS = 1400
 
 /** What the types of the client lack. */
 interface Functions {
   fcallBuffer: (name: string, keys: number, ...args: Array<string | number | Buffer>) => Promise<unknown>
-}
-
-/** What this node sends to itself: it has to be answered, and to be heard. */
-interface Beat {
-  text: string
-  answered: boolean
-  heard: boolean
-  late: number
 }
 
 export interface RedisLinkOptions {
@@ -32,12 +23,14 @@ export interface RedisLinkOptions {
   node: string
   /** Something was published for this node. */
   onMessage: (message: Buffer) => void
+  /** All that was published for this node up to this `seq` has come in. */
+  onHeard: (seq: number) => void
   /** Nothing may have been heard for a while, and from here on it is again. Called before that. */
   onResume: () => void
-  /** Registers this node anew. */
-  register: () => Promise<void>
-  /** Whether this node is still registered; `message` is to be published for it. */
-  beat: (message: string) => Promise<boolean>
+  /** Registers this node anew; resolves with the time of Redis, in ms. */
+  register: () => Promise<number>
+  /** The time of Redis, in ms, or 0: this node is not registered any more. `message` is to be published for it. */
+  beat: (message: string) => Promise<number>
   /** `error` says why Redis cannot be used; undefined: it can again. */
   onTrouble: (error: unknown) => void
 }
@@ -52,22 +45,27 @@ export class RedisLink {
   #restoring: Promise<void> | undefined
   #onReady: Array<() => void> = []
   #ticksDown = 0
-  #beats = 0
-  #beat: Beat | undefined
+  /** The time of Redis at the last beat that it answered, and how far its clock is ahead of ours. */
+  #beatAt = 0
+  #clockAheadMs = 0
+  readonly #beat = new Beat()
 
   constructor (options: RedisLinkOptions) {
     this.#options = options
     this.#commands = this.#connect({ enableAutoPipelining: true })
     this.#receiver = this.#connect({ autoResubscribe: false })
     this.#receiver.on('messageBuffer', (_channel, message) => {
-      const beat = this.#beat
-      if (beat !== undefined && message.equals(Buffer.from(beat.text))) beat.heard = true
-      else if (!message.subarray(0, PROBE.length).equals(Buffer.from(PROBE))) options.onMessage(message)
+      const seq = this.#beat.hear(message)
+      if (seq === undefined) options.onMessage(message)
+      else options.onHeard(seq)
     })
   }
 
   get ready (): boolean { return this.#ready }
   get closed (): boolean { return this.#closed }
+  get clockAheadMs (): number { return this.#clockAheadMs }
+  /** In the time of Redis. */
+  get publishDeadline (): number { return this.#beatAt + PUBLISH_MS }
 
   /** Resolves when what is published comes back here. */
   async whenReady (): Promise<void> {
@@ -77,12 +75,16 @@ export class RedisLink {
   /** Resolves when a beat that is under way has come back. */
   async settled (): Promise<void> {
     await this.#restoring
-    while (this.#ready && this.#beat !== undefined && !(this.#beat.answered && this.#beat.heard)) await new Promise((resolve) => { setTimeout(resolve, 1) })
+    while (this.#ready && this.#beat.pending) await new Promise((resolve) => { setTimeout(resolve, 1) })
   }
 
   /** Calls one of our functions; texts come as buffers. @throws when Redis did not answer, or refused */
   async call (name: string, ...args: Array<string | number | Buffer>): Promise<unknown> {
-    return await (this.#commands as unknown as Functions).fcallBuffer(functionName(name), 1, `${PREFIX}journal`, ...args)
+    try {
+      return await (this.#commands as unknown as Functions).fcallBuffer(functionName(name), 1, `${PREFIX}journal`, ...args)
+    } catch (error) {
+      throw bare(error)
+    }
   }
 
   async publish (node: string, message: string): Promise<void> {
@@ -95,9 +97,8 @@ export class RedisLink {
       this.#connectAgain()
       return
     }
-    const beat = this.#beat
-    if (beat === undefined || (beat.answered && beat.heard)) this.#sendBeat()
-    else if (++beat.late >= MAX_LATE_BEATS) this.#break(new Error('what is published does not come back'))
+    if (!this.#beat.pending) this.#sendBeat()
+    else if (this.#beat.isLate()) this.#break(new Error('what is published does not come back'))
   }
 
   /** The others have taken this node for dead; the connections are sound. */
@@ -110,11 +111,11 @@ export class RedisLink {
 
   async close (): Promise<void> {
     this.#closed = true
-    await this.#restoring
     this.#ready = false
     this.#commands.disconnect()
     this.#receiver.disconnect()
     this.#wake()
+    await this.#restoring
   }
 
   #connect (more: RedisOptions): Redis {
@@ -130,7 +131,7 @@ export class RedisLink {
       sentinelRetryStrategy: backOff,
       reconnectOnError: (error: Error) => error.message.startsWith('READONLY') // It is not the master any more.
     })
-    redis.on('error', (error) => { this.#options.onTrouble(error) })
+    redis.on('error', (error) => { this.#options.onTrouble(bare(error)) })
     redis.on('ready', () => { this.tick() })
     redis.on('close', () => { this.#break(new Error('the connection is closed')) })
     return redis
@@ -138,40 +139,47 @@ export class RedisLink {
 
   #connectAgain (): void {
     const connections = [this.#commands, this.#receiver]
-    if (connections.every(({ status }) => status === 'ready')) {
-      this.#restoring ??= this.#restore()
-    } else if (++this.#ticksDown % MAX_HANDSHAKE_TICKS === 0) {
+    if (++this.#ticksDown % MAX_TICKS_DOWN === 0) {
       for (const connection of connections) {
-        if (connection.status === 'connect') connection.disconnect(true)
+        if (['connect', 'ready'].includes(connection.status)) connection.disconnect(true)
       }
+    } else if (!this.#closed && connections.every(({ status }) => status === 'ready')) {
+      this.#restoring ??= this.#restore()
     }
   }
 
   async #restore (): Promise<void> {
     try {
       this.#options.onResume()
-      await this.#commands.function('LOAD', 'REPLACE', library)
+      await this.#commands.select(readRedisUrl(this.#options.url).db ?? 0) // The client passes over a refusal of its own.
+      // Where there is no memory they may be loaded already: if not, it shows.
+      const loaded = this.#commands.function('LOAD', 'REPLACE', library).then(() => undefined, bare)
       await this.#receiver.subscribe(channelOf(this.#options.node))
-      await this.#options.register()
-      this.#beat = undefined
+      this.#noteTime(await this.#options.register().catch(async (error: unknown) => { throw await loaded ?? error }))
+      this.#beat.reset()
       this.#ticksDown = 0
       this.#ready = true
       this.#wake()
       this.#options.onTrouble(undefined)
     } catch (error) {
-      this.#options.onTrouble(error)
+      this.#options.onTrouble(bare(error))
     } finally {
       this.#restoring = undefined
     }
   }
 
   #sendBeat (): void {
-    const beat: Beat = { text: `${PROBE}${++this.#beats}`, answered: false, heard: false, late: 0 }
-    this.#beat = beat
-    this.#options.beat(beat.text).then((known) => {
-      beat.answered = true
-      if (!known) this.forgotten()
+    const { text, answer } = this.#beat.begin()
+    this.#options.beat(text).then((time) => {
+      answer()
+      if (time === 0) this.forgotten()
+      else this.#noteTime(time)
     }).catch((error: unknown) => { this.#break(error) })
+  }
+
+  #noteTime (time: number): void {
+    this.#beatAt = time
+    this.#clockAheadMs = time - Date.now()
   }
 
   #break (error: unknown): void {
@@ -186,6 +194,9 @@ export class RedisLink {
     for (const resolve of this.#onReady.splice(0)) resolve()
   }
 }
+
+/** Without the command that failed, which the client adds: it has passwords and notifications in it. */
+const bare = (error: unknown): Error => new Error(error instanceof Error ? error.message : String(error))
 
 const channelOf = (node: string): string => `${PREFIX}to:${node}`
 

@@ -15,11 +15,12 @@ export function readRedisUrl (text: string): RedisOptions {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const db = url === undefined ? undefined : /^\/?(\d*)$/.exec(url.pathname)?.[1]
   if (url === undefined || db === undefined || url.hostname === '') throw new Error(`it is not of the form ${FORM}`)
+  const master = url.searchParams.get('sentinel')
   const unknown = [...url.searchParams.keys()].find((name) => name !== 'sentinel')
+  if (master === '') throw new Error(`its ?sentinel= names no master: ${FORM}`)
   if (unknown !== undefined) throw new Error(`it has ?${unknown}=, and is of the form ${FORM}`)
 
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  const master = url.searchParams.get('sentinel')
   const tls = url.protocol === 'rediss:' ? { tls: {}, enableTLSForSentinelMode: true } : {}
   return {
     ...(master === null

@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Replay } from '../broker.js'
+import type { ReadPage } from '../cluster.js'
+import { decodePage } from './messages.js'
+import type { RedisCluster } from './redis-cluster.js'
+import type { RedisLink } from './redis-link.js'
+
+const MAX_BACK_OFF_MS = 500
+
+export interface RedisReaderOptions {
+  node: string
+  link: RedisLink
+  cluster: RedisCluster
+  retentionMs: number
+  /** In the time of Redis. */
+  now: () => number
+}
+
+/** What the journal has for who comes back. */
+export class RedisReader {
+  readonly #node: string
+  readonly #link: RedisLink
+  readonly #cluster: RedisCluster
+  readonly #retentionMs: number
+  readonly #now: () => number
+
+  constructor ({ node, link, cluster, retentionMs, now }: RedisReaderOptions) {
+    this.#node = node
+    this.#link = link
+    this.#cluster = cluster
+    this.#retentionMs = retentionMs
+    this.#now = now
+  }
+
+  async replay (userId: string | null, lastEventId: string | undefined): Promise<Replay> {
+    const [, epoch = '?', after = '0'] = /^(.*)-(0|[1-9]\d{0,14})$/.exec(lastEventId ?? '') ?? []
+    const survey = async () => {
+      const attached = userId === null ? undefined : this.#cluster.attach(userId) // Before the survey: they are answered in this order.
+      const [answer] = await Promise.all([this.#link.call('survey', this.#node, userId ?? '', this.#now(), this.#retentionMs, lastEventId === undefined ? '' : epoch || '?', after), attached])
+      return answer
+    }
+    const [current, seq, gap, count, from, connectionsElsewhere] = await this.#insist(survey) as [Buffer, Buffer, number, number, Buffer, number]
+    return {
+      gap: gap === 1,
+      count,
+      lastEventId: `${String(current)}-${String(seq)}`,
+      after: Number(from),
+      connectionsElsewhere,
+      read: this.readerOf(userId)
+    }
+  }
+
+  readerOf (userId: string | null): ReadPage {
+    return async (after, maxBytes) => {
+      const read = async () => await this.#link.call('read', userId ?? '', this.#now(), after, Math.floor(maxBytes))
+      return decodePage(await this.#insist(read))
+    }
+  }
+
+  /** Reads until there is an answer: a socket that waits for it stays open, however long Redis is away. */
+  async #insist (read: () => Promise<unknown>): Promise<unknown> {
+    for (;;) {
+      await this.#link.whenReady()
+      try {
+        return await read()
+      } catch (error) {
+        if (this.#link.closed) throw error
+        await sleep(Math.random() * MAX_BACK_OFF_MS)
+      }
+    }
+  }
+}

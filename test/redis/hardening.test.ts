@@ -1,0 +1,122 @@
+import { once } from 'node:events'
+import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net'
+import t from 'tap'
+import { addressOf, build, SECRET, type Service } from '../support/app.js'
+import { connect } from '../support/client.js'
+import { prepareBuild, startServer } from '../support/process.js'
+import { startRedis } from '../support/redis.js'
+import { hasTool } from '../support/tools.js'
+import { until } from '../support/wait.js'
+
+if (!hasTool(t, 'redis')) process.exit()
+t.before(prepareBuild)
+
+const body = { notification_type: 'info', message: { title: 'Order 4711' } }
+
+const statusOf = async ({ port }: Pick<Service, 'port'>) => (await fetch(`http://127.0.0.1:${port}/health/ready`)).status
+
+t.test('Redis falls silent while a node begins anew: the node drops the connections and tries again', async (t) => {
+  const redis = await startRedis(t)
+  let silent: Socket[] | undefined = []
+  const proxy = createServer((client) => {
+    const server = connectTcp(redis.port, '127.0.0.1')
+    client.on('error', () => {})
+    server.on('error', () => {})
+    client.on('data', (bytes) => {
+      if (silent?.length === 0 && bytes.includes('LOAD')) silent.push(client)
+      if (silent?.includes(client) !== true) server.write(bytes)
+    })
+    server.on('data', (bytes) => { if (silent?.includes(client) !== true) client.write(bytes) })
+    client.on('close', () => { server.destroy() })
+  })
+  await once(proxy.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => { proxy.close() })
+
+  const node = await build(t, { BROKER_URL: `redis://127.0.0.1:${(proxy.address() as AddressInfo).port}` })
+  t.equal(silent.length, 1)
+  t.equal(await statusOf(node), 503)
+  await until(async () => await statusOf(node) === 200, 15_000)
+  silent = undefined
+})
+
+t.test('a node that is told to stop does so, whatever Redis does', async (t) => {
+  for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
+    const redis = await startRedis(t)
+    const node = await startServer(t, { BROKER_URL: redis.url, JWT_SECRET: SECRET })
+    await until(async () => await statusOf(node) === 200, 5_000)
+    redis.kill(signal)
+    node.kill('SIGTERM')
+
+    const started = performance.now()
+    t.strictSame(await node.exited, { code: 0, signal: null }, signal)
+    t.ok(performance.now() - started < 5_000)
+  }
+})
+
+t.test('who was idle for long, and missed nothing, keeps his socket when a connection to Redis breaks', async (t) => {
+  const redis = await startRedis(t)
+  const node = await build(t, { BROKER_URL: redis.url, RETENTION_SECONDS: 1 })
+  const idle = await connect(t, addressOf(node, 'ada'))
+  await idle.next()
+  await node.post('/notify/ben', body)
+  await until(() => redis.cli('HGET', 'herald:{all}:journal', 'floor') === '1', 10_000)
+
+  redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await until(async () => await statusOf(node) === 503, 5_000).catch(() => {}) // It may be too short to be seen.
+  await until(async () => await statusOf(node) === 200, 10_000)
+  const { body: { id } } = await node.post('/notify/ada', body)
+
+  t.equal((await idle.next()).id, id)
+})
+
+t.test('the log says why Redis cannot be used, and neither contents nor passwords', async (t) => {
+  const redis = await startRedis(t, { args: ['--requirepass', 'right-password'] })
+  const lines: string[] = []
+  const log = { write: (line: string) => { lines.push(line) } }
+  const wrong = await build(t, { BROKER_URL: `redis://:wrong-password@127.0.0.1:${redis.port}` }, log)
+  t.equal(await statusOf(wrong), 503)
+  t.match(lines.join(''), /WRONGPASS/)
+
+  const beyond = await build(t, { BROKER_URL: `redis://:right-password@127.0.0.1:${redis.port}/99` }, log)
+  t.equal(await statusOf(beyond), 503, 'there is no database 99')
+  t.match(lines.join(''), /DB index is out of range/)
+
+  const before = lines.length
+  const right = await build(t, { BROKER_URL: `redis://:right-password@127.0.0.1:${redis.port}/3` }, log)
+  t.equal(await statusOf(right), 200)
+  t.notMatch(lines.slice(before).join(''), /kept again/)
+  redis.cli('-a', 'right-password', 'CONFIG', 'SET', 'maxmemory', '1')
+  t.equal((await right.post('/notify/ada', body)).status, 503)
+  t.match(lines.join(''), /OOM/)
+  t.notMatch(lines.join(''), /Order 4711|right-password|wrong-password/)
+})
+
+t.test('a socket that closes while Redis refuses to be told is not counted afterwards', async (t) => {
+  const redis = await startRedis(t)
+  const node = await build(t, { BROKER_URL: redis.url })
+  const ghost = await connect(t, addressOf(node, 'ghost'))
+  await ghost.next()
+  redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '1')
+  ghost.socket.close()
+  await ghost.closed
+  await until(() => redis.cli('HGET', 'herald:{all}:totals', redis.cli('ZRANGE', 'herald:{all}:nodes', '0', '0')) === '1', 1_000)
+  redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '0')
+
+  await until(() => redis.cli('HLEN', 'herald:{all}:users') === '0', 10_000)
+  t.equal(redis.cli('HGET', 'herald:{all}:totals', redis.cli('ZRANGE', 'herald:{all}:nodes', '0', '0')), '0')
+})
+
+t.test('many who come back from before all that is kept do not hold up Redis', async (t) => {
+  const redis = await startRedis(t)
+  const node = await build(t, { BROKER_URL: redis.url, MAX_CONNECTIONS_PER_USER: 0 })
+  const broadcasts = 5_000
+  for (let i = 0; i < broadcasts; i += 100) await Promise.all(Array.from({ length: 100 }, async () => await node.app.notifications.broadcast({ notificationType: 'info', data: { i } })))
+  redis.cli('CONFIG', 'RESETSTAT')
+
+  const clients = await Promise.all(Array.from({ length: 40 }, async (_, i) => await connect(t, `${addressOf(node, `user${i}`)}&last_event_id=x-1`)))
+  for (const client of clients) t.match(await client.next(), { data: { resume: 'gap', replayed: broadcasts } })
+  t.equal(await statusOf(node), 200)
+  t.equal((await node.post('/notify/eve', body)).status, 200)
+  await until(() => clients.every(({ frames }) => frames.length > broadcasts), 60_000)
+  t.equal(await statusOf(node), 200)
+})
