@@ -234,7 +234,7 @@ t.test('a connection ends once, whoever ends it', async (t) => {
 
   t.match(ends, [{ code: 1000 }])
   t.equal(ends.length, 1)
-  t.match(JSON.parse(connections.stats(0).toString()), { total_connections: 0, users_count: 0, connected_users: [] })
+  t.match(JSON.parse((await connections.stats(0)).toString()), { total_connections: 0, users_count: 0, connected_users: [] })
 })
 
 t.test('a stop closes all, admits nobody and waits for the handshakes', async (t) => {
@@ -265,7 +265,7 @@ t.test('a list of names has a bound, the counts are whole', async (t) => {
   const connections = new ConnectionManager({ ...options, maxConnections: 20_000 })
   for (let i = 0; i < 10_001; i++) await open(connections, `user-${i}`)
 
-  const { connected_users: names, ...counts } = JSON.parse(connections.stats(5000).toString())
+  const { connected_users: names, ...counts } = JSON.parse((await connections.stats(5000)).toString())
 
   t.equal(names.length, 10_000)
   t.strictSame(counts, { total_connections: 10_001, users_count: 10_001, truncated: true })
