@@ -1,11 +1,12 @@
 // `npm run example:cluster`: a redis-server, three nodes and a load balancer on this machine; Ctrl-C ends all of it.
 import { spawn } from 'node:child_process'
-import { createHmac, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { sign } from '../scripts/jwt.js'
+import { freePort } from '../scripts/ports.js'
 import { prepare } from '../scripts/prepare.js'
 import { startBalancer } from './balancer.js'
 
@@ -102,19 +103,4 @@ async function stop (code) {
     clearTimeout(patience)
   }
   process.exit(code)
-}
-
-async function freePort () {
-  return await new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address()
-      server.close(() => { resolve(port) })
-    })
-  })
-}
-
-function sign (claims, secret) {
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const input = `${part({ typ: 'JWT', alg: 'HS256' })}.${part(claims)}`
-  return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
 }

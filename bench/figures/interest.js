@@ -60,8 +60,7 @@ export const interest = {
 
 async function measureWay (way) {
   const redis = await RedisProcess.start()
-  const options = { lazyConnect: false, enableAutoPipelining: true }
-  const clients = { commands: new Redis(redis.url, options), receiver: new Redis(redis.url) }
+  const clients = { commands: new Redis(redis.url, { enableAutoPipelining: true }), receiver: new Redis(redis.url) }
   const figures = {}
   const timed = async (name, count, work) => {
     const before = redis.cpu()

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../../scripts/ports.js'
 import { end, keep } from './children.js'
 import { pinned } from './cores.js'
-import { accepts, freePort } from './ports.js'
+import { accepts } from './ports.js'
 
 const PROGRAM = '/usr/bin/redis-server'
 

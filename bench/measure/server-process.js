@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../../scripts/ports.js'
 import { end, keep } from './children.js'
 import { pinned } from './cores.js'
-import { accepts, freePort } from './ports.js'
+import { accepts } from './ports.js'
 import { readCpu, readRss } from './process-usage.js'
 
 const START_MS = 20_000

@@ -10,6 +10,14 @@ export interface Census {
   names: Buffer
 }
 
+/** A list of names up to this long is cheap enough to be always new; a longer one is made again when it is so old. */
+const ALWAYS_NEW = 500
+const MAX_AGE_MS = 1000
+
+/** Whether a list of names that was made at some time is to be made again for who asks now. */
+export const namesAreOld = (count: number, madeAt: number, now: number): boolean =>
+  count <= ALWAYS_NEW || Math.abs(now - madeAt) >= MAX_AGE_MS
+
 /** See `Replay.read`. */
 export type ReadPage = (after: number, maxBytes: number) => Promise<Page>
 

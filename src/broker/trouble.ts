@@ -3,10 +3,9 @@ export class Trouble {
   readonly #report: (error: unknown) => void
   #text: string | undefined
 
-  /** `report` gets the error, or undefined; `text`: what is wrong already. */
-  constructor (report: (error: unknown) => void, text?: string) {
+  /** `report` gets the error, or undefined. */
+  constructor (report: (error: unknown) => void) {
     this.#report = report
-    this.#text = text
   }
 
   get text (): string | undefined { return this.#text }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import t from 'tap'
 import { connect } from '../support/client.js'
-import { freePort } from '../support/ports.js'
+import { freePort } from '../../scripts/ports.js'
 import { prepareBuild, start } from '../support/process.js'
 import { hasTool } from '../support/tools.js'
 

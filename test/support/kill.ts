@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SECRET } from './app.js'
 import { checkNothingLost } from './nothing-lost.js'
-import { freePort } from './ports.js'
+import { freePort } from '../../scripts/ports.js'
 import { Poster } from './poster.js'
 import { startServer } from './process.js'
 import { ResumingClient } from './resuming-client.js'

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from './ports.js'
+import { freePort } from '../../scripts/ports.js'
 import { type Owner, type Running, start } from './process.js'
 
 export interface RedisServer {

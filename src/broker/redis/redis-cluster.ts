@@ -1,14 +1,10 @@
 import { AppError } from '../../errors.js'
 import { MAX_LISTED_USERS } from '../../protocol/fields.js'
-import type { Census, Cluster, LocalConnections } from '../cluster.js'
+import { type Census, type Cluster, type LocalConnections, namesAreOld } from '../cluster.js'
 import type { RedisLink } from './redis-link.js'
 
 /** Users that are told about at once. */
 const AT_ONCE = 500
-
-/** A longer list of names is asked for at most so often. */
-const ALWAYS_NEW = 500
-const MAX_AGE_MS = 1000
 
 type Link = Pick<RedisLink, 'ready' | 'call' | 'forgotten'>
 
@@ -19,6 +15,8 @@ export class RedisCluster implements Cluster {
   #connections: LocalConnections | undefined
   /** Users whose number of sockets has changed, and Redis was not told. */
   #changed = new Set<string>()
+  /** How many sockets Redis was told are here; undefined: it does not know. */
+  #toldTotal: number | undefined
   #telling: Promise<void> | undefined
   #names = { count: 0, json: Buffer.from('[]'), at: -Infinity }
 
@@ -47,12 +45,13 @@ export class RedisCluster implements Cluster {
   /** Tells of everybody who is here, when Redis knows nobody of them. */
   async tellAll (): Promise<void> {
     for (const userId of this.#connections?.getConnectedUsers() ?? []) this.#changed.add(userId)
+    this.#toldTotal = undefined
     await this.#tell()
   }
 
   /** Tells what could not be told; to be called about twice a second. */
   retry (): void {
-    if (this.#changed.size > 0 && this.#link.ready) this.#tellSoon()
+    if (this.#link.ready) this.#tellSoon()
   }
 
   async countElsewhere (userId: string | null): Promise<number> {
@@ -68,7 +67,7 @@ export class RedisCluster implements Cluster {
 
   async census (userId: string | null, now: number): Promise<Census> {
     await this.#telling // So that what was opened or closed here before is counted.
-    const asked = this.#names.count <= ALWAYS_NEW || Math.abs(now - this.#names.at) >= MAX_AGE_MS
+    const asked = namesAreOld(this.#names.count, this.#names.at, now)
     const [totalConnections, usersCount, userConnections, names] = await this.#ask('census', userId ?? '', asked ? MAX_LISTED_USERS : 0) as [number, number, number, Buffer[]]
     if (asked) this.#names = { count: names.length, json: Buffer.from(JSON.stringify(names.map(String))), at: now }
     return { totalConnections, usersCount, userConnections, names: this.#names.json }
@@ -85,21 +84,28 @@ export class RedisCluster implements Cluster {
   }
 
   async #tell (): Promise<void> {
+    const total = this.#connections?.getTotalConnectionsCount() ?? 0
+    if (this.#changed.size === 0 && total === this.#toldTotal) return
     const users = [...this.#changed]
     this.#changed.clear()
-    const total = this.#connections?.getTotalConnectionsCount() ?? 0
+    this.#toldTotal = total
     const calls: Array<Promise<unknown>> = []
     for (let i = 0; i < Math.max(users.length, 1); i += AT_ONCE) {
       const counts = users.slice(i, i + AT_ONCE).flatMap((userId) => [userId, this.#countOf(userId)])
       calls.push(this.#link.call('presence', this.#node, total, ...counts))
     }
+    let told = false
     try {
-      if ((await Promise.all(calls)).includes(0)) throw new Error('this node was taken for dead')
-    } catch (error) {
-      for (const userId of users) this.#changed.add(userId)
-      if (this.#link.ready && String(error).includes('taken for dead')) this.#link.forgotten()
-      throw error
+      told = !(await Promise.all(calls)).includes(0)
+    } finally {
+      if (!told) {
+        for (const userId of users) this.#changed.add(userId)
+        this.#toldTotal = undefined
+      }
     }
+    if (told) return
+    this.#link.forgotten()
+    throw new Error('this node was taken for dead')
   }
 
   /** Who asks for notifications has a socket, or is about to. */

@@ -151,7 +151,7 @@ export class RedisLink {
   async #restore (): Promise<void> {
     try {
       this.#options.onResume()
-      await this.#commands.select(readRedisUrl(this.#options.url).db ?? 0) // The client passes over a refusal of its own.
+      await this.#commands.select(this.#commands.options.db ?? 0) // The client passes over a refusal of its own.
       // Where there is no memory they may be loaded already: if not, it shows.
       const loaded = this.#commands.function('LOAD', 'REPLACE', library).then(() => undefined, bare)
       await this.#receiver.subscribe(channelOf(this.#options.node))
