@@ -13,6 +13,9 @@ export interface WebsocketOptions {
 /** How long a connection may take to be opened, and one that has ended to be closed. */
 const HANDSHAKE_TIMEOUT_MS = 5000
 
+/** In how many fragments a message may come, and a frame of usual size in how many reads: each is held in a buffer of its own, of some 200 bytes, until the whole is there. */
+const MAX_PIECES = 1024
+
 /**
  * Upgrades, and the route constraint `upgrade: 'none'` for a resource that shares its path with a socket.
  * There can be one upgrade listener in an application: where there is one already, its sockets are used.
@@ -31,9 +34,10 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
   if (fastify.hasDecorator('websocketServer')) return
 
   const upgrades = new EventEmitter()
-  const timeouts = { closeTimeout: HANDSHAKE_TIMEOUT_MS } // Newer than the types of `ws`.
+  // Newer than the types of `ws`.
+  const bounds = { closeTimeout: HANDSHAKE_TIMEOUT_MS, maxFragments: MAX_PIECES, maxBufferedChunks: Math.max(MAX_PIECES, maxMessageBytes / 64) }
   await fastify.register(websocket, {
-    options: { server: upgrades as Server, maxPayload: maxMessageBytes, perMessageDeflate: false, ...timeouts },
+    options: { server: upgrades as Server, maxPayload: maxMessageBytes, perMessageDeflate: false, ...bounds },
     // The sockets of an application that this is part of; the connection manager closes its own.
     preClose (done) {
       for (const client of fastify.websocketServer.clients) client.close()

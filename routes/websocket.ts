@@ -5,7 +5,7 @@ import fp from 'fastify-plugin'
 import type { Identity } from '../src/access/identity.js'
 import { offeredProtocols, SUBPROTOCOL } from '../src/access/token.js'
 import type { Connection } from '../src/connections/connection.js'
-import { receive } from '../src/connections/receive.js'
+import { receive, receivePing, receivePong } from '../src/connections/receive.js'
 import { WsTransport } from '../src/connections/ws-transport.js'
 import { AppError } from '../src/errors.js'
 import { UserParamsSchema } from '../src/protocol/rest.js'
@@ -103,7 +103,13 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     }
     socket.on('error', (error) => { fastify.log.debug({ err: error, connection_id: connection.id }, 'the peer broke the protocol') })
     socket.on('close', (code, reason) => { connections.closed(connection, code, reason.toString()) })
-    socket.on('pong', () => { connection.heard = true })
+    // `ws` would answer pings past the queue and its bound, and cut off who sends many at once without a word.
+    const answerPing = (payload: Buffer, _mask?: boolean, done?: () => void) => {
+      done?.()
+      receivePing(connection, payload, Date.now())
+    }
+    socket.pong = answerPing as WebSocket['pong']
+    socket.on('pong', () => { receivePong(connection, Date.now()) })
     socket.on('message', (data: Buffer, isBinary) => {
       try {
         if (data.length > maxMessageBytes) connection.close('too_large')

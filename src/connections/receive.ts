@@ -1,7 +1,9 @@
 import { AppError } from '../errors.js'
 import { type ClientFrame, type ClientFrameType, decode } from '../protocol/client-frames.js'
+import { pongFrame } from '../protocol/text-frame.js'
 import type { Connection } from './connection.js'
 import type { ConnectionManager } from './connection-manager.js'
+import type { Inbound } from './inbound.js'
 
 interface Context {
   connection: Connection
@@ -34,18 +36,36 @@ export function receive (connections: ConnectionManager, connection: Connection,
   }
 
   const inbound = connection.hear(now)
+  if (!keepsPace(connection, inbound, now)) return
   try {
-    const pace = inbound.take(now)
-    if (pace === 'far_over') connection.close('rate_limited')
-    if (pace !== 'within') throw new AppError('rate_limited')
     const frame = decode(data.toString())
     handle(frame.type, { connection, connections, now }, frame)
     inbound.accepted()
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     refuse(connection, error, now)
-    if (error.code !== 'rate_limited' && inbound.refused()) connection.close('too_many_errors')
+    if (inbound.refused()) connection.close('too_many_errors')
   }
+}
+
+/** Answers a ping of the protocol (RFC 6455 §5.5.2). It counts as a frame, and its pong waits and is bounded as one. */
+export function receivePing (connection: Connection, payload: Buffer, now: number): void {
+  if (!connection.ended && keepsPace(connection, connection.hear(now), now)) connection.send([pongFrame(payload)])
+}
+
+/** Takes a pong. The first since it was last looked whether the peer is there answers a heartbeat; more count as frames. */
+export function receivePong (connection: Connection, now: number): void {
+  if (connection.ended) return
+  if (connection.heard) keepsPace(connection, connection.hear(now), now)
+  else connection.heard = true
+}
+
+/** Whether a frame is within the rate; one that is not is refused, and who goes on nevertheless is closed. */
+function keepsPace (connection: Connection, inbound: Inbound, now: number): boolean {
+  const pace = inbound.take(now)
+  if (pace === 'over') refuse(connection, new AppError('rate_limited'), now)
+  else if (pace === 'far_over') connection.close('rate_limited')
+  return pace === 'within'
 }
 
 function refuse (connection: Connection, { code, message, field }: AppError, now: number): void {

@@ -34,3 +34,6 @@ function writeHead (frame: Buffer, length: number): void {
 
 /** An empty ping (RFC 6455 §5.5.2). */
 export const pingFrame = Buffer.from([0x89, 0x00])
+
+/** The answer to a ping, with what stood in it, which is at most 125 bytes (RFC 6455 §5.5.3). */
+export const pongFrame = (payload: Buffer): Buffer => Buffer.concat([Buffer.from([0x8a, payload.length]), payload])
