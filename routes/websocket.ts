@@ -104,16 +104,14 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     socket.on('error', (error) => { fastify.log.debug({ err: error, connection_id: connection.id }, 'the peer broke the protocol') })
     socket.on('close', (code, reason) => { connections.closed(connection, code, reason.toString()) })
     // `ws` would answer pings past the queue and its bound, and cut off who sends many at once without a word.
-    const answerPing = (payload: Buffer, _mask?: boolean, done?: () => void) => {
-      done?.()
-      receivePing(connection, payload, Date.now())
-    }
-    socket.pong = answerPing as WebSocket['pong']
+    const answerNothing = (_payload: unknown, _mask?: boolean, done?: () => void) => { done?.() }
+    socket.pong = answerNothing as WebSocket['pong']
+    socket.on('ping', (payload) => { receivePing(connection, payload, Date.now()) })
     socket.on('pong', () => { receivePong(connection, Date.now()) })
     socket.on('message', (data: Buffer, isBinary) => {
       try {
         if (data.length > maxMessageBytes) connection.close('too_large')
-        else receive(connections, connection, data, isBinary, Date.now())
+        receive(connections, connection, data, isBinary, Date.now())
       } catch (error) {
         fail(connection, error)
       }

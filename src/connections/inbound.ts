@@ -5,12 +5,15 @@ export interface InboundLimits {
   messageRate: number
 }
 
+const MAX_LATE = 1000
+
 /** What one connection has sent: how much, how fast, and how often in a row it could not be accepted. */
 export class Inbound {
   frames = 0
   readonly #limits: InboundLimits
   readonly #rateLimit: RateLimit
   #errorsInRow = 0
+  #late = 0
 
   constructor (limits: InboundLimits, now: number) {
     this.#limits = limits
@@ -26,6 +29,11 @@ export class Inbound {
   /** A frame was understood and answered. */
   accepted (): void {
     this.#errorsInRow = 0
+  }
+
+  /** A frame came after the end; says whether that was one too many for a peer who has not yet read that it is the end. */
+  late (): boolean {
+    return ++this.#late > MAX_LATE
   }
 
   /** A frame was not accepted; says whether that was one too many in a row. */

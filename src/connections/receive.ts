@@ -29,12 +29,7 @@ const handlers = {
 
 /** Answers one message of a connection. A client's fault becomes an `error` frame; anything else is thrown. */
 export function receive (connections: ConnectionManager, connection: Connection, data: Buffer, isBinary: boolean, now: number): void {
-  if (connection.ended) return
-  if (isBinary) {
-    connection.close('binary_frame')
-    return
-  }
-
+  if (isBinary) connection.close('binary_frame')
   const inbound = connection.hear(now)
   if (!keepsPace(connection, inbound, now)) return
   try {
@@ -50,18 +45,24 @@ export function receive (connections: ConnectionManager, connection: Connection,
 
 /** Answers a ping of the protocol (RFC 6455 §5.5.2). It counts as a frame, and its pong waits and is bounded as one. */
 export function receivePing (connection: Connection, payload: Buffer, now: number): void {
-  if (!connection.ended && keepsPace(connection, connection.hear(now), now)) connection.send([pongFrame(payload)])
+  if (keepsPace(connection, connection.hear(now), now)) connection.send([pongFrame(payload)])
 }
 
 /** Takes a pong. The first since it was last looked whether the peer is there answers a heartbeat; more count as frames. */
 export function receivePong (connection: Connection, now: number): void {
-  if (connection.ended) return
   if (connection.heard) keepsPace(connection, connection.hear(now), now)
   else connection.heard = true
 }
 
-/** Whether a frame is within the rate; one that is not is refused, and who goes on nevertheless is closed. */
+/**
+ * Whether a frame is within the rate. One that is not is refused, who goes on nevertheless is closed,
+ * and who goes on after that does not read: he is cut off.
+ */
 function keepsPace (connection: Connection, inbound: Inbound, now: number): boolean {
+  if (connection.ended) {
+    if (inbound.late()) connection.abort('rate_limited')
+    return false
+  }
   const pace = inbound.take(now)
   if (pace === 'over') refuse(connection, new AppError('rate_limited'), now)
   else if (pace === 'far_over') connection.close('rate_limited')

@@ -9,7 +9,7 @@ import { until } from '../support/wait.js'
 const { continuation, text, binary, close, ping, pong } = opcodes
 
 const PING = '{"type":"ping"}'
-const tail = (frames: Buffer, last = text) => Buffer.concat([frames, clientFrame(last, PING)])
+const tail = (frames: Buffer, last: number = text) => Buffer.concat([frames, clientFrame(last, PING)])
 
 /** What the server must not take, and the code that it must close with (RFC 6455 §7.4.1). */
 const broken: Record<string, [Buffer, number]> = {
@@ -49,12 +49,12 @@ const broken: Record<string, [Buffer, number]> = {
 }
 
 /** Sends bytes on a connection of its own; returns what is answered until the server has ended it. */
-async function answersTo (t: Test, service: Service, bytes: Buffer, { reads = true } = {}) {
+async function answersTo (t: Test, service: Service, bytes: Buffer) {
   const socket = await connectRaw(t, addressOf(service, 'mallory'))
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => { chunks.push(chunk) })
   socket.write(bytes)
-  if (reads) await once(socket, 'close')
+  await once(socket, 'close')
   const { frames } = parseFrames(Buffer.concat(chunks))
   const last = frames.at(-1)
   return {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
-import type { Test } from 'tap'
+import type { Owner } from './process.js'
 
 /** A TCP socket that has done the WebSocket handshake (RFC 6455 §4.1) and from there on does only what the test makes it do. */
-export async function connectRaw (t: Test, url: string): Promise<Socket> {
+export async function connectRaw (t: Owner, url: string): Promise<Socket> {
   const { hostname, port, pathname, search } = new URL(url)
   const socket = connectTcp(Number(port), hostname)
   t.teardown(() => { socket.destroy() })
