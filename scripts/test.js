@@ -10,6 +10,9 @@ const results = join(root, '.tap/results.tap')
 /** Programs of Debian that the tests drive, and how to see that they are there. */
 const tools = {
   'redis-server': () => existsSync('/usr/bin/redis-server'),
+  'nginx-light': () => existsSync('/usr/sbin/nginx'),
+  haproxy: () => existsSync('/usr/sbin/haproxy'),
+  caddy: () => existsSync('/usr/bin/caddy'),
   chromium: () => existsSync('/usr/bin/chromium'),
   'python3-websockets': () => spawnSync('/usr/bin/python3', ['-c', 'import websockets']).status === 0
 }

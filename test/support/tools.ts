@@ -7,6 +7,8 @@ interface Tool {
   packages: string
 }
 
+const hasOpenssl = () => spawnSync('openssl', ['version']).status === 0
+
 const tools = {
   chromium: { isThere: () => existsSync('/usr/bin/chromium'), packages: 'chromium' },
   websockets: {
@@ -16,6 +18,9 @@ const tools = {
   redis: { isThere: () => existsSync('/usr/bin/redis-server'), packages: 'redis-server' },
   curl: { isThere: () => spawnSync('curl', ['--version']).status === 0, packages: 'curl' },
   script: { isThere: () => existsSync('/usr/bin/script'), packages: 'bsdutils' },
+  nginx: { isThere: () => existsSync('/usr/sbin/nginx') && hasOpenssl(), packages: 'nginx-light openssl' },
+  haproxy: { isThere: () => existsSync('/usr/sbin/haproxy') && hasOpenssl(), packages: 'haproxy openssl' },
+  caddy: { isThere: () => existsSync('/usr/bin/caddy') && hasOpenssl(), packages: 'caddy openssl' },
   prlimit: { isThere: () => existsSync('/usr/bin/prlimit'), packages: 'util-linux' }
 } satisfies Record<string, Tool>
 
