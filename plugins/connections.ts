@@ -24,7 +24,9 @@ const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify
     onFailed ({ id }, error) {
       fastify.log.error({ err: error, connection_id: id }, 'failed')
     },
-    onEnd ({ id, userId, openedAt, framesIn, framesOut }, { code, reason }) {
+    onEnd ({ id, userId, openedAt, framesIn, framesOut }, end) {
+      const { code, reason } = end
+      fastify.heraldMetrics.ended(end)
       fastify.log.info({
         connection_id: id,
         user_id: userId,
@@ -46,4 +48,4 @@ const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify
   })
 }
 
-export default fp(connectionsPlugin, { name: 'connections', fastify: '5.x' })
+export default fp(connectionsPlugin, { name: 'connections', fastify: '5.x', dependencies: ['metrics'] })

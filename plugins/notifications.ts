@@ -21,12 +21,14 @@ export interface NotificationsOptions extends JournalOptions {
 const MAINTAIN_MS = 500
 
 const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fastify, { brokerUrl, ...options }) => {
+  const { heraldMetrics: metrics } = fastify
   const broker = await openBroker({
     ...options,
     url: brokerUrl,
     newEpoch: `${Date.now().toString(36)}${randomBytes(2).toString('hex')}`,
     now: Date.now,
-    deliver: (notification) => fastify.connections.deliver(notification),
+    deliver: (notification) => metrics.delivered(notification, fastify.connections.deliver(notification)),
+    onCommit: (write) => { metrics.committing(write) },
     onTrouble (error) {
       if (error === undefined) fastify.log.info('notifications are kept again')
       else fastify.log.error({ err: error }, 'notifications cannot be kept, and are refused')
@@ -34,7 +36,7 @@ const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fas
   })
   if (broker.cluster !== undefined) fastify.connections.joinCluster(broker.cluster)
   fastify.decorate('broker', broker)
-  fastify.decorate('notifications', new Notifications(broker, Date.now))
+  fastify.decorate('notifications', new Notifications({ publish: (draft) => metrics.published(draft, broker.publish(draft)) }, Date.now))
 
   const maintenance = setInterval(() => { broker.maintain() }, MAINTAIN_MS)
   maintenance.unref()
@@ -44,4 +46,4 @@ const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fas
   })
 }
 
-export default fp(notificationsPlugin, { name: 'notifications', fastify: '5.x', dependencies: ['connections'] })
+export default fp(notificationsPlugin, { name: 'notifications', fastify: '5.x', dependencies: ['connections', 'metrics'] })

@@ -29,6 +29,7 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
   const { code } = known
   const { retryAfter } = errorEntry(code)
   const problem = toProblem(known)
+  request.server.heraldMetrics.refused(request.ws ? 'upgrade' : 'request', code)
   if (code === 'internal_error') request.log.error({ err: error }, 'failed')
   else request.log.info({ code, status: problem.status, detail: problem.detail, ip: request.ip, url: withoutQuery(request.url) }, 'refused')
 
@@ -53,6 +54,7 @@ export function answerClientError (this: FastifyInstance, error: NodeJS.ErrnoExc
 
   const code = clientErrorCodes[error.code ?? ''] ?? 'invalid_request'
   const problem = toProblem(new AppError(code))
+  this.heraldMetrics.refused('request', code)
   this.log.info({ code, cause: error.code, ip: socket.remoteAddress }, 'refused')
   const body = JSON.stringify(problem)
   if (socket.writable) {

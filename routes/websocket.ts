@@ -28,7 +28,7 @@ const NO_STATUS = 1005
 
 /** The sockets. Everything that can refuse one has run before its upgrade, so a refusal is an HTTP status. */
 const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async (fastify, { maxMessageBytes }) => {
-  const { access, broker, connections } = fastify
+  const { access, broker, connections, heraldMetrics } = fastify
   fastify.decorateRequest('identity', null)
   fastify.decorateRequest('connectionsElsewhere', 0)
 
@@ -78,12 +78,14 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     const { identity, query, raw, log, ip } = request
     if (identity === null) throw new Error('a socket was opened before its user was known')
     const connection = connections.open(identity, new WsTransport(socket, raw.socket), Date.now())
+    heraldMetrics.connected(connection.userId)
     log.info({ connection_id: connection.id, user_id: connection.userId, ip }, 'connected')
     listen(socket, connection)
 
     const { last_event_id: lastEventId } = query as { last_event_id?: unknown }
     broker.replay(identity.userId, lastEventId === undefined ? undefined : String(lastEventId)).then((replay) => {
       const resume = lastEventId === undefined ? 'none' : replay.gap ? 'gap' : 'caught_up'
+      heraldMetrics.resumed(resume)
       connection.welcome(replay, resume, connections.getTotalConnectionsCount(), Date.now())
     }).catch((error: unknown) => { fail(connection, error) })
   }
@@ -127,5 +129,5 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
 export default fp(websocketRoutes, {
   name: 'routes/websocket',
   encapsulate: true,
-  dependencies: ['connections', 'notifications', 'websocket', 'validation', 'access', 'origins']
+  dependencies: ['connections', 'notifications', 'websocket', 'validation', 'access', 'origins', 'metrics']
 })

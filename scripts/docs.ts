@@ -6,15 +6,17 @@ import { type ErrorCode, errorEntry, errors } from '../src/errors.js'
 import { clientFrames } from '../src/protocol/client-frames.js'
 import { serverFrames } from '../src/protocol/server-frames.js'
 import { SettingsSchema } from '../src/settings.js'
+import { describeMetrics } from './metrics.js'
 
-const readme = join(import.meta.dirname, '../README.md')
+/** Where the tables stand. */
+const documents = ['README.md', 'docs/metrics.md'].map((name) => join(import.meta.dirname, '..', name))
 const bench = join(import.meta.dirname, '../bench')
 
 const row = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
 const table = (head: string[], rows: string[][]) => [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n')
 const code = (text: unknown) => `\`${String(text)}\``
 
-/** Each table that stands in the README between `<!-- name -->` and `<!-- /name -->`. */
+/** Each table that stands in one of the documents between `<!-- name -->` and `<!-- /name -->`. */
 const tables: Record<string, () => string> = {
   settings: () => table(['name', 'default', 'what it is'], Object.entries<TSchema>(SettingsSchema.properties)
     .map(([name, { default: byDefault, description = '' }]) => [code(name), byDefault === undefined ? '–' : code(byDefault), description])),
@@ -26,6 +28,9 @@ const tables: Record<string, () => string> = {
     const { status, close, text } = errorEntry(name)
     return [code(name), String(status ?? ''), String(close ?? ''), text]
   })),
+
+  metrics: () => table(['name', 'type', 'labels', 'what it says'], metrics
+    .map(({ name, type, labels, help }) => [code(name), type, labels.map(code).join(', '), help])),
 
   bench: () => {
     const { broadcast, memory } = newestResults()
@@ -44,6 +49,8 @@ const tables: Record<string, () => string> = {
 /** The median of a metric by case, for each subject. */
 type Figure = Record<string, Record<string, Record<string, { median: number }>>>
 
+const metrics = await describeMetrics()
+
 const { subjects } = await import(pathToFileURL(join(bench, 'subjects.js')).href) as { subjects: Array<{ name: string, title: string }> }
 const titles = Object.fromEntries(subjects.map(({ name, title }) => [name, title]))
 
@@ -60,13 +67,18 @@ function frameTable (frames: Record<string, TSchema>): string {
     .map(([type, { description = '', examples }]) => [code(type), description, examples.map((example: unknown) => code(JSON.stringify(example))).join(' ')]))
 }
 
-/** A text with its tables made anew. */
-export function render (text: string): string {
-  return Object.entries(tables).reduce((current, [name, make]) => {
+/** The documents, by their path, with their tables made anew. */
+export function render (): Record<string, string> {
+  const texts = Object.fromEntries(documents.map((path) => [path, readFileSync(path, 'utf8')]))
+  for (const [name, make] of Object.entries(tables)) {
     const place = new RegExp(`<!-- ${name} -->[^]*?<!-- /${name} -->`)
-    if (!place.test(current)) throw new Error(`there is no place for the table "${name}"`)
-    return current.replace(place, () => `<!-- ${name} -->\n${make()}\n<!-- /${name} -->`)
-  }, text)
+    const [path, text] = Object.entries(texts).find(([, text]) => place.test(text)) ?? []
+    if (path === undefined || text === undefined) throw new Error(`there is no place for the table "${name}"`)
+    texts[path] = text.replace(place, () => `<!-- ${name} -->\n${make()}\n<!-- /${name} -->`)
+  }
+  return texts
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) writeFileSync(readme, render(readFileSync(readme, 'utf8')))
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  for (const [path, text] of Object.entries(render())) writeFileSync(path, text)
+}

@@ -13,6 +13,8 @@ const tools = {
   'nginx-light': () => existsSync('/usr/sbin/nginx'),
   haproxy: () => existsSync('/usr/sbin/haproxy'),
   caddy: () => existsSync('/usr/bin/caddy'),
+  openssl: () => existsSync('/usr/bin/openssl'),
+  prometheus: () => existsSync('/usr/bin/promtool'),
   chromium: () => existsSync('/usr/bin/chromium'),
   'python3-websockets': () => spawnSync('/usr/bin/python3', ['-c', 'import websockets']).status === 0
 }

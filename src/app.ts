@@ -4,12 +4,15 @@ import fp from 'fastify-plugin'
 import access from '../plugins/access.js'
 import connections from '../plugins/connections.js'
 import developer from '../plugins/developer.js'
+import metrics from '../plugins/metrics.js'
 import notifications from '../plugins/notifications.js'
 import origins from '../plugins/origins.js'
 import problems, { answerClientError, sendProblem, sendRouterProblem } from '../plugins/problems.js'
+import requestMetrics from '../plugins/request-metrics.js'
 import validation from '../plugins/validation.js'
 import websocket from '../plugins/websocket.js'
 import healthRoutes from '../routes/health.js'
+import metricsRoutes from '../routes/metrics.js'
 import notificationsRoutes from '../routes/notifications.js'
 import statsRoutes from '../routes/stats.js'
 import testPageRoutes from '../routes/test-page.js'
@@ -23,6 +26,7 @@ import { type Settings, SettingsSchema } from './settings.js'
 
 // What the plugins add to the types of Fastify comes along with this module.
 export type {} from '../plugins/connections.js'
+export type {} from '../plugins/metrics.js'
 export type {} from '../plugins/notifications.js'
 export { AppError, BrokerError, ConfigError }
 export type { ConnectionManager } from './connections/connection-manager.js'
@@ -50,7 +54,9 @@ const herald: FastifyPluginAsync<HeraldOptions> = async (fastify, { prefix, ...o
   await compose(fastify, readConfig({ ...options, HOST: undefined }), prefix)
 }
 
-async function compose (fastify: FastifyInstance, config: Config, prefix = ''): Promise<void> {
+/** `alone`: there is no other application around it. */
+async function compose (fastify: FastifyInstance, config: Config, prefix = '', alone = false): Promise<void> {
+  await fastify.register(metrics)
   await fastify.register(connections, {
     drainMs: config.DRAIN_SECONDS * 1000 * CLIENT_SHARE,
     maxConnections: config.MAX_CONNECTIONS,
@@ -69,16 +75,16 @@ async function compose (fastify: FastifyInstance, config: Config, prefix = ''): 
     idempotencyMs: config.IDEMPOTENCY_SECONDS * 1000
   })
   await fastify.register(websocket, { maxMessageBytes: config.MAX_MESSAGE_BYTES })
-  await fastify.register(async (api: FastifyInstance) => {
-    api.addHook('onRoute', (route) => { route.logSerializers = serializers })
-    await registerApi(api, config)
-  }, { prefix: `${prefix}${PREFIX}` })
+  await fastify.register(async (service: FastifyInstance) => {
+    service.addHook('onRoute', (route) => { route.logSerializers = serializers })
+    await registerAccess(service, config)
+    await service.register(async (api: FastifyInstance) => { await registerApi(api, config) }, { prefix: `${prefix}${PREFIX}` })
+    if (alone) await service.register(metricsRoutes, { open: !config.keyed })
+  })
 }
 
-async function registerApi (api: FastifyInstance, config: Config): Promise<void> {
+async function registerAccess (api: FastifyInstance, config: Config): Promise<void> {
   await api.register(problems)
-  await api.register(validation)
-  await api.register(origins, { allowedOrigins: config.allowedOrigins, allowLoopback: !config.keyed })
   await api.register(access, {
     secret: config.JWT_SECRET,
     publicKey: config.JWT_PUBLIC_KEY,
@@ -87,6 +93,12 @@ async function registerApi (api: FastifyInstance, config: Config): Promise<void>
     tokenRequired: config.WS_AUTH === 'required',
     allowAnonymous: config.ALLOW_ANONYMOUS
   })
+}
+
+async function registerApi (api: FastifyInstance, config: Config): Promise<void> {
+  await api.register(requestMetrics)
+  await api.register(validation)
+  await api.register(origins, { allowedOrigins: config.allowedOrigins, allowLoopback: !config.keyed })
   await api.register(developer, { testPage: config.TEST_PAGE })
 
   await api.register(websocketRoutes, { maxMessageBytes: config.MAX_MESSAGE_BYTES })
@@ -111,7 +123,7 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
   app.setNotFoundHandler((request, reply) => { sendProblem(notFound(request.method, request.url), request, reply) })
   app.register(problems)
   app.register(fp(async (fastify: FastifyInstance) => {
-    await compose(fastify, config)
+    await compose(fastify, config, '', true)
     await fastify.register(healthRoutes)
     if (config.TEST_PAGE) fastify.get('/', { constraints: { upgrade: 'none' } }, (_request, reply) => reply.redirect(`${PREFIX}/test`))
   }))

@@ -60,6 +60,7 @@ const rows = (socket: Row, anonymous: Row): Record<string, Row> => ({
   '/': always(302),
   '/health/live': always(200),
   '/health/ready': always(200),
+  '/metrics': scoped,
   '/api/v1/ws': anonymous,
   '/api/v1/ws/': anonymous,
   '/api/v1/ws/:user_id': socket,

@@ -1,4 +1,5 @@
 import type { Cluster } from './cluster.js'
+import type { StoreSize } from './store.js'
 
 /** A notification that has its place in the one order. */
 export interface Notification {
@@ -82,12 +83,36 @@ export interface Broker {
   problem: () => string | undefined
   /** The other nodes; undefined: there can be none. */
   readonly cluster?: Cluster
+  /** What is kept in this process; undefined: it is kept elsewhere. */
+  readonly journalSize?: () => StoreSize
+  /** The way to where it is kept; undefined: it is kept here. */
+  readonly link?: LinkState
   /** To be called about twice a second: removes what has come to its end, and tries again what failed. */
   maintain: () => void
   /** Resolves when all that was accepted is kept. */
   settled: () => Promise<void>
   /** Resolves when all that was accepted is kept and delivered. */
   close: () => Promise<void>
+}
+
+/** How the way to a server that keeps notifications stands. */
+export interface LinkState {
+  /** What is published comes back. */
+  readonly ready: boolean
+  /** Since the newest probe came back that this node sends to itself, and how long that one took. */
+  readonly probeAgeMs: number
+  readonly probeMs: number
+  /** How often it was lost, and found again. */
+  readonly reconnects: number
+}
+
+/** What every broker is given. */
+export interface BrokerCallbacks {
+  deliver: Deliver
+  /** Something could not be written: `error` says why. Undefined: it can again. */
+  onTrouble: (error: unknown) => void
+  /** Notifications are being kept; settles when they are, or are not. */
+  onCommit?: (write: Promise<unknown>) => void
 }
 
 /** Hands a notification to the sockets of this node; resolves when it is written. */

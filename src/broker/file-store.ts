@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { tryLock } from 'fs-native-extensions'
 import { open, type RootDatabase, type Transaction } from 'lmdb'
 import { BrokerError } from './broker.js'
-import type { Change, Key, Store } from './store.js'
+import type { Change, Key, Store, StoreSize } from './store.js'
 
 /** Pages that are no longer used are not written again for at least so long: a copy of the file that takes less is of one state of it. */
 const KEEP_PAGES_MS = 500
@@ -12,12 +12,14 @@ const KEEP_PAGES_MS = 500
 export class FileStore implements Store {
   readonly durable = true
   readonly #db: RootDatabase<unknown, Key>
+  readonly #path: string
   readonly #lock: number
   readonly #pinning: NodeJS.Timeout
   #pins: Transaction[] = []
 
-  private constructor (db: RootDatabase<unknown, Key>, lock: number) {
+  private constructor (db: RootDatabase<unknown, Key>, path: string, lock: number) {
     this.#db = db
+    this.#path = path
     this.#lock = lock
     this.#pinning = setInterval(() => { this.#pin() }, KEEP_PAGES_MS)
     this.#pinning.unref()
@@ -34,7 +36,7 @@ export class FileStore implements Store {
       const path = join(folder, 'journal.mdb')
       if (sizeOf(path) === 0) checkRoom(`${path}.tmp`)
       else checkHeads(path)
-      return new FileStore(openDatabase(path), lock)
+      return new FileStore(openDatabase(path), path, lock)
     } catch (error) {
       closeSync(lock)
       throw error instanceof BrokerError ? error : new BrokerError(`journal.mdb cannot be read: ${messageOf(error)}`)
@@ -64,6 +66,11 @@ export class FileStore implements Store {
     } catch (error) {
       throw await causeOf(error)
     }
+  }
+
+  size (): StoreSize {
+    const { entryCount } = this.#db.getStats() as { entryCount: number }
+    return { entries: entryCount, bytes: sizeOf(this.#path) }
   }
 
   async close (): Promise<void> {

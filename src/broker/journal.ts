@@ -4,7 +4,7 @@ import { BroadcastIndex } from './broadcast-index.js'
 import { BrokerError, type Draft, type Notification } from './broker.js'
 import { expireKey, keepOutcome, type KeptOutcome, outcomeOf } from './idempotency.js'
 import { JournalReader } from './journal-reader.js'
-import type { Change, Key, Store } from './store.js'
+import type { Change, Key, Store, StoreSize } from './store.js'
 
 export interface JournalOptions {
   retentionMs: number
@@ -69,6 +69,7 @@ export class Journal {
   get seq (): number { return this.#seq }
   get floor (): number { return this.#floor }
   get durable (): boolean { return this.#store.durable }
+  get size (): StoreSize { return this.#store.size() }
   idOf (seq: number): string { return `${this.epoch}-${seq}` }
 
   /** Gives the drafts their places and keeps them, all or none. */

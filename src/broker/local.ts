@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../errors.js'
-import type { Broker, Deliver, Draft, Notification, Published, Reach, Replay } from './broker.js'
+import type { Broker, BrokerCallbacks, Draft, Notification, Published, Reach, Replay } from './broker.js'
 import type { KeptOutcome } from './idempotency.js'
 import type { Journal } from './journal.js'
+import type { StoreSize } from './store.js'
 import { Trouble } from './trouble.js'
 
 /** Notifications that are kept in one write. */
@@ -23,11 +24,8 @@ interface Outcome {
   done: () => void
 }
 
-export interface LocalBrokerOptions {
+export interface LocalBrokerOptions extends BrokerCallbacks {
   now: () => number
-  deliver: Deliver
-  /** Something could not be written: `error` says why. Undefined: it can again. */
-  onTrouble: (error: unknown) => void
 }
 
 /** The broker of a single process: what waits while one write is under way goes into the next. */
@@ -84,6 +82,10 @@ export class LocalBroker implements Broker {
       after: after ?? 0,
       read: async (position, maxBytes) => this.#journal.reader.read(userId, position, now, maxBytes)
     }
+  }
+
+  journalSize (): StoreSize {
+    return this.#journal.size
   }
 
   problem (): string | undefined {
@@ -153,7 +155,9 @@ export class LocalBroker implements Broker {
   async #append (batch: Waiting[]): Promise<void> {
     this.#lastBatch = batch.length
     try {
-      const notifications = await this.#journal.append(batch.map(({ draft }) => draft), this.#options.now())
+      const write = this.#journal.append(batch.map(({ draft }) => draft), this.#options.now())
+      this.#options.onCommit?.(write)
+      const notifications = await write
       this.#trouble.note(undefined)
       for (const [i, notification] of notifications.entries()) batch[i]?.resolve(this.#deliver(notification))
     } catch (error) {

@@ -1,5 +1,5 @@
 import sortedBtree from 'sorted-btree'
-import type { Change, Key, Store } from './store.js'
+import type { Change, Key, Store, StoreSize } from './store.js'
 
 // A CommonJS module, whose default export is one level down here.
 const BTree = sortedBtree.default
@@ -33,6 +33,10 @@ export class MemoryStore implements Store {
       if (value === undefined) this.#tree.delete(key)
       else this.#tree.set(key, value)
     }
+  }
+
+  size (): StoreSize {
+    return { entries: this.#tree.size, bytes: 0 }
   }
 
   async close (): Promise<void> {

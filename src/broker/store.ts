@@ -7,6 +7,12 @@ export interface Change {
   value?: unknown
 }
 
+export interface StoreSize {
+  entries: number
+  /** On the disk. */
+  bytes: number
+}
+
 /** An ordered map that is changed all at once or not at all. */
 export interface Store {
   /** What is in it survives the end of the process. */
@@ -18,5 +24,6 @@ export interface Store {
   keys: (start: Key, end: Key, limit?: number) => Iterable<Key>
   /** Resolves when the changes are kept, and seen by what is read from then on; rejects when none of them is. One at a time. */
   write: (changes: Change[]) => Promise<void>
+  size: () => StoreSize
   close: () => Promise<void>
 }

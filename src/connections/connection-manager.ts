@@ -10,6 +10,7 @@ import type { ConnectionLimits, ConnectionOwner, End } from './connection-owner.
 import { FanOut } from './fan-out.js'
 import { type HeartbeatOptions, Heartbeats } from './heartbeats.js'
 import { Replays } from './replays.js'
+import { type Tally, tallyOf, Traffic } from './traffic.js'
 import type { Transport } from './transport.js'
 import { UserIndex } from './user-index.js'
 import { UserNames } from './user-names.js'
@@ -36,6 +37,8 @@ export class ConnectionManager implements LocalConnections {
   #cluster: Cluster | undefined
   /** Ended, but the socket is still shaking hands. */
   readonly #closing = new Set<Connection>()
+  /** Of the sockets that are closed. */
+  readonly #traffic = new Traffic()
   #lastSerial = 0
   #stopping = false
   #onDrained: (() => void) | undefined
@@ -89,7 +92,7 @@ export class ConnectionManager implements LocalConnections {
   /** The socket of a connection is closed. */
   closed (connection: Connection, code: number, reason: string): void {
     connection.closed(code, reason)
-    this.#closing.delete(connection)
+    if (this.#closing.delete(connection)) this.#traffic.add(connection)
     if (this.#closing.size === 0) this.#onDrained?.()
   }
 
@@ -125,6 +128,11 @@ export class ConnectionManager implements LocalConnections {
       }
     })
     for (const connection of this.#closing) connection.abort(code)
+  }
+
+  /** Of this node; goes through all sockets. */
+  getTally (): Tally {
+    return { ...tallyOf(this.#users, this.#closing, this.#traffic), replayed: this.#replays.count }
   }
 
   getUserConnectionsCount (userId: string): number {

@@ -1,3 +1,4 @@
+import type { CloseCode } from '../errors.js'
 import type { Connection } from './connection.js'
 import type { InboundLimits } from './inbound.js'
 
@@ -9,6 +10,8 @@ export interface ConnectionLimits extends InboundLimits {
 export interface End {
   code: number
   reason: string
+  /** Why it was ended here; undefined: the peer did, or the network. */
+  cause?: CloseCode
 }
 
 /** What all connections of a manager have in common. */

@@ -49,6 +49,8 @@ export class Connection implements Identity {
   get ended (): boolean { return this.#ended }
   get framesIn (): number { return this.#inbound?.frames ?? 0 }
   get receivedBytes (): number { return this.#transport.receivedBytes }
+  get sentBytes (): number { return this.#transport.sentBytes }
+  get waitingBytes (): number { return this.#outbox?.bytes ?? 0 }
 
   /** Sends the first frame and begins with what was missed; from here on frames are read. */
   welcome (replay: Replay, resume: Resume, totalConnections: number, now: number): void {
@@ -74,23 +76,24 @@ export class Connection implements Identity {
   }
 
   /**
-   * Reads and queues the next part of what was missed; when nothing is left of it, notifications are delivered as they come.
+   * Reads and queues the next part of what was missed, and says how many that were; when nothing is left, notifications are delivered as they come.
    * @throws when the journal cannot be read
    */
-  async readPage (): Promise<void> {
+  async readPage (): Promise<number> {
     const joining = this.#joining
     const page = await joining?.read(this.#position, Math.min(MAX_JOINED_BYTES, this.#owner.limits.maxBufferedBytes / 2))
-    if (page === undefined || this.ended || this.#joining !== joining) return
+    if (page === undefined || this.ended || this.#joining !== joining) return 0
     // It left the journal while the reader was busy with what is before it. The next connection says so.
     if (page.gap) {
       this.close('slow_consumer')
-      return
+      return 0
     }
     this.#position = page.lastSeq
     for (const { frame } of page.notifications) this.queue(frame)
     // Not before the last moment: a notification may have been passed over since the page was read.
     if (page.complete && this.#joining?.isUpToDate(page.lastSeq) === true) this.#joining = undefined
     else if (page.notifications.length === 0) this.#owner.onReadyForPage(this)
+    return page.notifications.length
   }
 
   /**
@@ -184,7 +187,7 @@ export class Connection implements Identity {
     if (this.#ended) return
 
     const { close, text } = errors[code]
-    this.#end({ code: close, reason: text })
+    this.#end({ code: close, reason: text, cause: code })
     this.#outbox?.flushAll()
     this.#transport.close(close, text)
   }

@@ -8,6 +8,8 @@ export class Replays {
   readonly #onFailed: (connection: Connection, error: unknown) => void
   readonly #waiting = new Set<Connection>()
   #scheduled = false
+  /** Notifications that were read for connections. */
+  count = 0
 
   constructor (onFailed: (connection: Connection, error: unknown) => void) {
     this.#onFailed = onFailed
@@ -28,7 +30,12 @@ export class Replays {
       if (chosen.push(connection) === PAGES_AT_ONCE) break
     }
     await Promise.all(chosen.map(async (connection) => {
-      await connection.readPage().catch((error: unknown) => { this.#onFailed(connection, error) })
+      try {
+        const read = await connection.readPage()
+        this.count += read
+      } catch (error) {
+        this.#onFailed(connection, error)
+      }
     }))
     this.#scheduled = false
     const [next] = this.#waiting

@@ -14,4 +14,6 @@ export interface Transport {
   readonly bufferedBytes: number
   /** Bytes that have ever come from the peer. */
   readonly receivedBytes: number
+  /** Bytes that have ever left for the peer: only grows. */
+  readonly sentBytes: number
 }

@@ -10,6 +10,7 @@ export class UserIndex {
 
   get size (): number { return this.#size }
   get userCount (): number { return this.#users.size }
+  get anonymousCount (): number { return this.#anonymous.size }
 
   add (connection: Connection): void {
     this.#size++

@@ -54,6 +54,7 @@ export class WsTransport implements Transport {
   resume (): void { this.#webSocket.resume() }
   get bufferedBytes (): number { return this.#socket.writableLength + (this.#busy ? this.#handle?.writeQueueSize ?? 0 : 0) }
   get receivedBytes (): number { return this.#socket.bytesRead }
+  get sentBytes (): number { return this.#socket.bytesWritten - this.#socket.writableLength }
 
   #wait (request: WriteRequest, frames: Buffer): false {
     spare = undefined

@@ -34,10 +34,10 @@ const checkUser = checker(UserInputSchema, 'invalid_request')
 
 /** The publishing side: what the REST routes and the application in the same process call. */
 export class Notifications {
-  readonly #broker: Broker
+  readonly #broker: Pick<Broker, 'publish'>
   readonly #now: () => number
 
-  constructor (broker: Broker, now: () => number) {
+  constructor (broker: Pick<Broker, 'publish'>, now: () => number) {
     this.#broker = broker
     this.#now = now
   }

@@ -9,6 +9,7 @@ export class FakeTransport implements Transport {
   terminated = false
   bufferedBytes = 0
   receivedBytes = 0
+  sentBytes = 0
   takesMore = true
   onDrain: (() => void) | undefined
 

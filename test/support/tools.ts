@@ -16,6 +16,7 @@ const tools = {
     packages: 'python3 python3-websockets'
   },
   redis: { isThere: () => existsSync('/usr/bin/redis-server'), packages: 'redis-server' },
+  promtool: { isThere: () => existsSync('/usr/bin/promtool'), packages: 'prometheus' },
   curl: { isThere: () => spawnSync('curl', ['--version']).status === 0, packages: 'curl' },
   script: { isThere: () => existsSync('/usr/bin/script'), packages: 'bsdutils' },
   nginx: { isThere: () => existsSync('/usr/sbin/nginx') && hasOpenssl(), packages: 'nginx-light openssl' },

@@ -9,22 +9,35 @@ export class Beat {
   #answered = true
   #heard = true
   #ticks = 0
+  #sentAt: number
+  /** When the newest came back, and how long that took, in ms. */
+  heardAt: number
+  tookMs = 0
+
+  constructor (now: number) {
+    this.#sentAt = this.heardAt = now
+  }
 
   get pending (): boolean { return !this.#answered || !this.#heard }
 
   /** The text that is to be published, and what is to be called when Redis has answered. */
-  begin (): { text: string, answer: () => void } {
+  begin (now: number): { text: string, answer: () => void } {
     const number = ++this.#number
     this.#answered = this.#heard = false
     this.#ticks = 0
+    this.#sentAt = now
     return { text: `${PROBE}${number}`, answer: () => { if (number === this.#number) this.#answered = true } }
   }
 
   /** The `seq` that was the newest when a beat was published; undefined: the message is no beat. */
-  hear (message: Buffer): number | undefined {
+  hear (message: Buffer, now: number): number | undefined {
     if (message.toString('latin1', 0, PROBE.length) !== PROBE) return undefined
     const [, number, seq] = message.toString().split(' ')
-    if (Number(number) === this.#number) this.#heard = true
+    if (Number(number) === this.#number && !this.#heard) {
+      this.#heard = true
+      this.heardAt = now
+      this.tookMs = now - this.#sentAt
+    }
     return Number(seq)
   }
 

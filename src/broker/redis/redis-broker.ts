@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../errors.js'
-import type { Broker, Deliver, Draft, Published, Reach, Replay } from '../broker.js'
+import type { Broker, BrokerCallbacks, Draft, LinkState, Published, Reach, Replay } from '../broker.js'
 import type { JournalOptions } from '../journal.js'
 import { Trouble } from '../trouble.js'
 import { type Ack, Calls } from './calls.js'
@@ -12,12 +12,10 @@ import { RedisCluster } from './redis-cluster.js'
 import { RedisLink } from './redis-link.js'
 import { RedisReader } from './redis-reader.js'
 
-export interface RedisBrokerOptions extends JournalOptions {
+export interface RedisBrokerOptions extends JournalOptions, BrokerCallbacks {
   url: string
   newEpoch: string
   now: () => number
-  deliver: Deliver
-  onTrouble: (error: unknown) => void
 }
 
 /** How long a start waits for Redis; after that the node is there, and not ready. */
@@ -78,6 +76,8 @@ export class RedisBroker implements Broker {
     return broker
   }
 
+  get link (): LinkState { return this.#link }
+
   async publish (draft: Draft): Promise<Published> {
     const { userId, excludeUser, ttlMs, tail, idempotency } = draft
     if (!this.#link.ready) throw new AppError('journal_unavailable')
@@ -86,9 +86,11 @@ export class RedisBroker implements Broker {
     const call = this.#calls.begin()
     try {
       const at = this.#now()
-      const [status, id, receivers, overlap] = await this.#link.call('publish', this.#link.publishDeadline, this.#node, call.id, this.#newEpoch, at, retentionMs,
+      const write = this.#link.call('publish', this.#link.publishDeadline, this.#node, call.id, this.#newEpoch, at, retentionMs,
         userId ?? '', excludeUser ?? '', at + Math.min(ttlMs ?? Infinity, retentionMs), userId === null ? retentionBroadcast : retentionPerUser, tail,
-        idempotency?.key ?? '', idempotency?.fingerprint ?? '', idempotencyMs) as [Buffer, Buffer, number, number]
+        idempotency?.key ?? '', idempotency?.fingerprint ?? '', idempotencyMs)
+      this.#options.onCommit?.(write)
+      const [status, id, receivers, overlap] = await write as [Buffer, Buffer, number, number]
       if (String(status) === 'late') throw new AppError('journal_unavailable')
       if (String(status) === 'mismatch') throw new AppError('idempotency_mismatch')
       if (String(status) === 'repeated') return { id: String(id), ...await outcomeOf(this.#link, idempotency?.key ?? ''), stored: true, repeated: true }

@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis'
+import type { LinkState } from '../broker.js'
 import { Beat } from './beat.js'
 import { functionName, library, PREFIX } from './library.js'
 import { readRedisUrl } from './redis-url.js'
@@ -36,7 +37,7 @@ export interface RedisLinkOptions {
 }
 
 /** The way to Redis, and back: what is published comes in on a connection of its own. */
-export class RedisLink {
+export class RedisLink implements LinkState {
   readonly #options: RedisLinkOptions
   readonly #commands: Redis
   readonly #receiver: Redis
@@ -48,14 +49,15 @@ export class RedisLink {
   /** The time of Redis at the last beat that it answered, and how far its clock is ahead of ours. */
   #beatAt = 0
   #clockAheadMs = 0
-  readonly #beat = new Beat()
+  readonly #beat = new Beat(performance.now())
+  #restored = 0
 
   constructor (options: RedisLinkOptions) {
     this.#options = options
     this.#commands = this.#connect({ enableAutoPipelining: true })
     this.#receiver = this.#connect({ autoResubscribe: false })
     this.#receiver.on('messageBuffer', (_channel, message) => {
-      const seq = this.#beat.hear(message)
+      const seq = this.#beat.hear(message, performance.now())
       if (seq === undefined) options.onMessage(message)
       else options.onHeard(seq)
     })
@@ -64,6 +66,9 @@ export class RedisLink {
   get ready (): boolean { return this.#ready }
   get closed (): boolean { return this.#closed }
   get clockAheadMs (): number { return this.#clockAheadMs }
+  get probeAgeMs (): number { return performance.now() - this.#beat.heardAt }
+  get probeMs (): number { return this.#beat.tookMs }
+  get reconnects (): number { return Math.max(0, this.#restored - 1) }
   /** In the time of Redis. */
   get publishDeadline (): number { return this.#beatAt + PUBLISH_MS }
 
@@ -159,6 +164,7 @@ export class RedisLink {
       this.#beat.reset()
       this.#ticksDown = 0
       this.#ready = true
+      this.#restored++
       this.#wake()
       this.#options.onTrouble(undefined)
     } catch (error) {
@@ -169,7 +175,7 @@ export class RedisLink {
   }
 
   #sendBeat (): void {
-    const { text, answer } = this.#beat.begin()
+    const { text, answer } = this.#beat.begin(performance.now())
     this.#options.beat(text).then((time) => {
       answer()
       if (time === 0) this.forgotten()

@@ -1,0 +1,25 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import fp from 'fastify-plugin'
+import { Registry } from 'prom-client'
+import { processRegistry } from '../src/metrics/process.js'
+
+export interface MetricsRoutesOptions {
+  /** Anyone may read them. */
+  open: boolean
+}
+
+/** For Prometheus: what is told of the service and of its process. */
+const metricsRoutes: FastifyPluginAsyncTypebox<MetricsRoutesOptions> = async (fastify, { open }) => {
+  const { access, heraldMetrics } = fastify
+  const ofProcess = processRegistry()
+
+  fastify.get('/metrics', {
+    constraints: { upgrade: 'none' },
+    ...(!open && { onRequest: access.requireScope('stats:read') })
+  }, async (_request, reply) => {
+    reply.type(ofProcess.contentType)
+    return await Registry.merge([heraldMetrics.registry, ofProcess]).metrics()
+  })
+}
+
+export default fp(metricsRoutes, { name: 'routes/metrics', encapsulate: true, dependencies: ['metrics', 'access', 'websocket'] })

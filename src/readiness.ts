@@ -1,0 +1,15 @@
+import type { Broker } from './broker/broker.js'
+import type { ConnectionManager } from './connections/connection-manager.js'
+import { AppError } from './errors.js'
+
+export interface Working {
+  connections: Pick<ConnectionManager, 'stopping'>
+  broker: Pick<Broker, 'problem'>
+}
+
+/** Why the service cannot do its work at the moment; undefined: it can. */
+export function whyNotReady ({ connections, broker }: Working): AppError | undefined {
+  if (connections.stopping) return new AppError('shutting_down')
+  const problem = broker.problem()
+  return problem === undefined ? undefined : new AppError('not_ready', problem)
+}
