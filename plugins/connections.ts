@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { ConnectionManager, type ConnectionManagerOptions } from '../src/connections/connection-manager.js'
@@ -11,11 +12,12 @@ declare module 'fastify' {
 }
 
 export interface ConnectionsOptions extends Omit<ConnectionManagerOptions, 'idPrefix' | 'onEnd' | 'onFailed'> {
-  /** How long a stop waits for the clients to shake hands. */
+  /** The time over which a stop closes the connections. */
   drainMs: number
 }
 
 const MAX_SWEEP_MS = 2000
+const DRAIN_STEP_MS = 10
 
 const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify, { drainMs, ...options }) => {
   const connections = new ConnectionManager({
@@ -42,8 +44,10 @@ const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify
 
   const sweep = setInterval(() => { connections.sweep(Date.now()) }, Math.min(options.heartbeatIntervalMs / 10, MAX_SWEEP_MS))
   sweep.unref()
+  // The server listens until this is over, so that health is told and requests are answered meanwhile.
   fastify.addHook('preClose', async () => {
-    await connections.stop('shutting_down', drainMs)
+    const drain = connections.stop(drainMs, performance.now())
+    while (!drain.step(performance.now())) await sleep(DRAIN_STEP_MS)
     clearInterval(sweep)
   })
 }

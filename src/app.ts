@@ -41,7 +41,7 @@ export type HeraldOptions = { [Name in keyof Settings]?: Settings[Name] | undefi
 /** Addresses begin with this, below the prefix of the application that the plugin is part of. */
 const PREFIX = '/api/v1/ws'
 
-/** The part of the time for a stop that clients may use up; the rest is for the requests and the way out. */
+/** The part of the time for a stop over which clients are sent away; the rest is for the last handshakes and requests, and the way out. */
 const CLIENT_SHARE = 0.8
 
 /**

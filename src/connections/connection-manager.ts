@@ -1,12 +1,13 @@
 import type { Identity } from '../access/identity.js'
 import type { Notification, Reach } from '../broker/broker.js'
 import type { Census, Cluster, LocalConnections, ReadPage } from '../broker/cluster.js'
-import { AppError, type CloseCode } from '../errors.js'
+import { AppError } from '../errors.js'
 import { MAX_LISTED_USERS } from '../protocol/fields.js'
 import { insertNames, type ServerFrame } from '../protocol/server-frames.js'
 import { textFrameOf } from '../protocol/text-frame.js'
 import { Connection } from './connection.js'
 import type { ConnectionLimits, ConnectionOwner, End } from './connection-owner.js'
+import { Drain } from './drain.js'
 import { FanOut } from './fan-out.js'
 import { type HeartbeatOptions, Heartbeats } from './heartbeats.js'
 import { Replays } from './replays.js'
@@ -40,8 +41,7 @@ export class ConnectionManager implements LocalConnections {
   /** Of the sockets that are closed. */
   readonly #traffic = new Traffic()
   #lastSerial = 0
-  #stopping = false
-  #onDrained: (() => void) | undefined
+  #drain: Drain | undefined
 
   constructor (options: ConnectionManagerOptions) {
     this.#options = options
@@ -61,7 +61,7 @@ export class ConnectionManager implements LocalConnections {
   }
 
   /** No more connections are opened, and those there are are being closed. */
-  get stopping (): boolean { return this.#stopping }
+  get stopping (): boolean { return this.#drain !== undefined }
 
   /** From here on this is one of several nodes: what is told is told of all of them. */
   joinCluster (cluster: Cluster): void {
@@ -74,7 +74,7 @@ export class ConnectionManager implements LocalConnections {
    * @throws AppError `shutting_down`, `server_full`, `too_many_connections`
    */
   admit (userId: string | null, elsewhere = 0): void {
-    if (this.#stopping) throw new AppError('shutting_down')
+    if (this.stopping) throw new AppError('shutting_down')
     if (Math.max(this.#users.size, this.#closing.size) >= this.#options.maxConnections) throw new AppError('server_full')
     if (userId !== null && this.#users.countOf(userId) + elsewhere >= this.#options.maxConnectionsPerUser) {
       throw new AppError('too_many_connections')
@@ -93,7 +93,6 @@ export class ConnectionManager implements LocalConnections {
   closed (connection: Connection, code: number, reason: string): void {
     connection.closed(code, reason)
     if (this.#closing.delete(connection)) this.#traffic.add(connection)
-    if (this.#closing.size === 0) this.#onDrained?.()
   }
 
   /** Hands a notification to the sockets that it concerns; resolves when it is written. */
@@ -114,20 +113,10 @@ export class ConnectionManager implements LocalConnections {
     this.#heartbeats.sweep(this.#users, now)
   }
 
-  /** Opens no more and closes all; resolves when every socket has shaken hands, or after `waitMs` when the others were ended. */
-  async stop (code: CloseCode, waitMs: number): Promise<void> {
-    this.#stopping = true
-    this.#users.forEach((connection) => { connection.close(code) })
-    if (this.#closing.size === 0) return
-
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitMs)
-      this.#onDrained = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-    for (const connection of this.#closing) connection.abort(code)
+  /** Opens no more; the steps of what it returns close all, over `windowMs`. */
+  stop (windowMs: number, now: number): Drain {
+    this.#drain ??= new Drain(this.#users, this.#closing, windowMs, now)
+    return this.#drain
   }
 
   /** Of this node; goes through all sockets. */

@@ -47,6 +47,7 @@ export class Connection implements Identity {
 
   get id (): string { return `${this.#owner.idPrefix}-${this.#serial}` }
   get ended (): boolean { return this.#ended }
+  get welcomed (): boolean { return this.#joining?.welcomed !== false }
   get framesIn (): number { return this.#inbound?.frames ?? 0 }
   get receivedBytes (): number { return this.#transport.receivedBytes }
   get sentBytes (): number { return this.#transport.sentBytes }
@@ -142,7 +143,7 @@ export class Connection implements Identity {
 
   /** Sends a heartbeat, which comes before nothing and after nothing, but not before the welcome. */
   beat (frame: Buffer): void {
-    if (this.#joining?.welcomed === false) return
+    if (!this.welcomed) return
     if (this.#outbox !== undefined) this.queue(frame)
     else if (this.takeAll(1, this.#position)) this.write(frame)
   }

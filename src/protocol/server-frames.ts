@@ -75,6 +75,17 @@ export const serverFrames = {
     examples: [{ type: 'notification', id: 'mbxk3v2q7f-43', notification_type: 'info', data: { title: 'New message' }, timestamp }]
   }),
 
+  reconnect: Type.Object({
+    type: Type.Literal('reconnect'),
+    data: Type.Object({
+      after_ms: count('milliseconds after which to come back; the server spreads the returns'),
+      reason: Type.String({ description: 'why, for people', examples: ['shutting down'] })
+    })
+  }, {
+    description: 'the server is about to be stopped, and closes this connection with 1001 after `after_ms`: come back after that long',
+    examples: [{ type: 'reconnect', data: { after_ms: 3200, reason: 'shutting down' } }]
+  }),
+
   error: Type.Object({
     type: Type.Literal('error'),
     data: Type.Object({

@@ -237,30 +237,6 @@ t.test('a connection ends once, whoever ends it', async (t) => {
   t.match(JSON.parse((await connections.stats(0)).toString()), { total_connections: 0, users_count: 0, connected_users: [] })
 })
 
-t.test('a stop closes all, admits nobody and waits for the handshakes', async (t) => {
-  const connections = new ConnectionManager(options)
-  const [first, one] = await open(connections, 'ada')
-  const [second, two] = await open(connections, 'ben')
-
-  const stopped = connections.stop('shutting_down', 60_000)
-  t.throws(() => { connections.admit(null) }, { code: 'shutting_down' })
-  connections.closed(first, 1001, '')
-  connections.closed(second, 1001, '')
-  await stopped
-
-  t.strictSame([one.closedWith, two.closedWith], [1001, 1001])
-  t.notOk(one.terminated)
-})
-
-t.test('a stop ends those that do not answer', async (t) => {
-  const connections = new ConnectionManager(options)
-  const [, transport] = await open(connections, 'ada')
-
-  await connections.stop('shutting_down', 1)
-
-  t.ok(transport.terminated)
-})
-
 t.test('a list of names has a bound, the counts are whole', async (t) => {
   const connections = new ConnectionManager({ ...options, maxConnections: 20_000 })
   for (let i = 0; i < 10_001; i++) await open(connections, `user-${i}`)
