@@ -40,8 +40,8 @@ export function connect (target, lastEventId, { onOpen, onMessage, onClose, onRe
   return {
     send (frame) { socket.send(JSON.stringify(frame)) },
 
-    /** Gives the server time to close first. */
-    closeSoon () { setTimeout(() => { socket.close() }, PATIENCE_MS) },
+    /** Gives the server time to close first, when it said that it will after `afterMs`. */
+    closeSoon (afterMs = 0) { setTimeout(() => { socket.close() }, afterMs + PATIENCE_MS) },
 
     /** As near as a page comes to a connection that is lost: it closes without a word, and hears nothing from then on. */
     breakOff () {

@@ -5,15 +5,17 @@ import { showCounts, showHeartbeat, showRoundTrip, showUser } from './status.js'
 
 let connection
 let onWelcome
+let onReconnect
 let lastPing = 0
 const pingTimes = new Map()
 /** For each `get_stats` that is unanswered, whether the page asked by itself. */
 let statsAsked = []
 
-/** From here on it is this connection that is talked over; `onWelcome(data)` hears the data of its `connection_status`. */
-export function begin (begun, whenWelcome) {
+/** From here on it is this connection that is talked over; `onWelcome(data)` hears the data of its `connection_status`, `onReconnect(data)` that of a `reconnect`. */
+export function begin (begun, whenWelcome, whenReconnect) {
   connection = begun
   onWelcome = whenWelcome
+  onReconnect = whenReconnect
   pingTimes.clear()
   statsAsked = []
 }
@@ -52,6 +54,10 @@ const handlers = new Map(Object.entries({
 
   notification (_data, { id }) {
     moveCursor(id)
+  },
+
+  reconnect (data) {
+    onReconnect(data)
   },
 
   heartbeat () {

@@ -25,6 +25,8 @@ let leaving = false
 let attempt = 0
 /** Runs while the page waits for its next attempt. */
 let waiting
+/** When the server wants it back, by `performance.now()`; undefined: it did not say. */
+let returnAt
 
 /**
  * Opens the one connection of the page, which comes back by itself when it breaks; when it waits to do so for this user, it does so now.
@@ -67,7 +69,7 @@ function open () {
   addEntry({ direction: 'event', type: 'connecting', value: { url: socketUrl(target.userId, lastEventId).href, token: target.tokenMode } })
   try {
     connection = connect(target, lastEventId, { onOpen, onMessage: receive, onClose, onRefuse })
-    begin(connection, onWelcome)
+    begin(connection, onWelcome, onReconnect)
   } catch (error) {
     addEntry({ direction: 'event', type: 'failed', value: { detail: error.message }, failed: true })
     stop('failed', error.message)
@@ -89,6 +91,13 @@ function onWelcome ({ resume, replayed }) {
   const text = about === '' ? count : `${about}, ${count}`
   addEntry({ direction: 'event', type, value: text, warning })
   reportConnected(about === '' ? `${type}, ${text}` : `${type}: ${text}`, warning)
+}
+
+/** The server closes soon, and said when to come back: counted from here on. */
+function onReconnect ({ after_ms: afterMs, reason }) {
+  returnAt = performance.now() + afterMs
+  connection.closeSoon(afterMs)
+  report({ name: 'connected', detail: `${reason}: comes back in ${(afterMs / 1000).toFixed(1)} s`, warning: true })
 }
 
 function reportConnected (how, warning = false) {
@@ -127,12 +136,14 @@ function stop (name, detail) {
 
 function forget () {
   attempt = 0
+  returnAt = undefined
   forgetCursor()
 }
 
 function comeBack (why) {
   attempt++
-  const waitMs = backOffMs(attempt)
+  const waitMs = returnAt === undefined ? backOffMs(attempt) : Math.max(0, returnAt - performance.now())
+  returnAt = undefined
   addEntry({ direction: 'event', type: 'reconnecting', value: { attempt, wait_ms: Math.round(waitMs) } })
   report({ name: 'reconnecting', detail: `attempt ${attempt} · ${why}`, waitMs })
   waiting = setTimeout(() => {

@@ -1,7 +1,8 @@
 import type { Page } from 'playwright-core'
 import { createApp } from '../src/app.js'
 import { readConfig } from '../src/config.js'
-import { SECRET } from './support/app.js'
+import { addressOf, SECRET } from './support/app.js'
+import { connect } from './support/client.js'
 import { hello, state, test, text, titles } from './support/page.js'
 import { sign } from './support/token.js'
 
@@ -49,6 +50,25 @@ test('a service that lost its journal is found again, and the gap is shown', { T
 
   t.match(await text(page, '.entry.warning[data-type=gap]'), 'something that was missed is no longer there, 1 replayed')
   t.match(await text(page, '#state-detail.warning'), 'gap: something that was missed is no longer there, 1 replayed')
+})
+
+test('a page that is told when to come back does so then, and resumes', { TEST_PAGE: true, DRAIN_SECONDS: 2 }, async (t, { page, service }) => {
+  await connect(t, addressOf(service, 'ada')) // It goes at once, the page after half of the time.
+  await page.evaluate(() => { Math.random = () => 1 })
+  await page.click('#connect')
+  await page.waitForSelector('#stats-users li')
+
+  const stopped = service.app.close()
+  await page.waitForSelector('.entry[data-type=reconnect]')
+  t.match(await text(page, '#state-detail.warning'), /^shutting down: comes back in 0.8 s$/)
+  await stopped
+  const next = createApp(readConfig({ JWT_SECRET: SECRET, BROKER_URL: 'memory:', TEST_PAGE: true }))
+  t.teardown(() => next.close())
+  await next.listen({ host: '127.0.0.1', port: service.port })
+  await page.waitForSelector('.entry[data-type=gap]') // The journal was in memory.
+
+  const [first = ''] = await page.locator('.entry[data-type=reconnecting] .json').allTextContents()
+  t.ok(JSON.parse(first).wait_ms < 400, first)
 })
 
 test('a page that waits is stopped by Disconnect, and by a refusal', { TEST_PAGE: true }, async (t, { page, service }) => {
