@@ -94,13 +94,17 @@ async function untilHealthy (port) {
 async function stop (code) {
   if (stopping) return
   stopping = true
-  for (const child of children.toReversed()) {
-    if (child.exitCode !== null || child.signalCode !== null) continue
-    const ended = new Promise((resolve) => { child.once('exit', resolve) })
-    child.kill('SIGTERM')
-    const patience = setTimeout(() => { child.kill('SIGKILL') }, 12_000)
-    await ended
-    clearTimeout(patience)
-  }
+  const [redis, ...nodes] = children
+  await Promise.all(nodes.map(end))
+  if (redis !== undefined) await end(redis)
   process.exit(code)
+}
+
+async function end (child) {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => { child.once('exit', resolve) })
+  child.kill('SIGTERM')
+  const patience = setTimeout(() => { child.kill('SIGKILL') }, 12_000)
+  await ended
+  clearTimeout(patience)
 }

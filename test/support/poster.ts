@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ALL_SCOPES, SECRET } from './app.js'
 import { sign } from './token.js'
 
@@ -8,7 +9,7 @@ export interface Posted {
   excludeUser: string | null
 }
 
-/** Sends notifications, to one of the users or to all, each as soon as the one before it is answered. */
+/** Sends notifications, to one of the users or to all, each as soon as the one before it is answered, or `pauseMs` later. */
 export class Poster {
   readonly answered: Posted[] = []
   readonly problems: string[] = []
@@ -19,19 +20,24 @@ export class Poster {
   readonly #address: () => string
   /** A call that was not answered is repeated with its idempotency key until it is; else it is given up. */
   readonly #insists: boolean
+  readonly #pauseMs: number
   readonly #authorization = `Bearer ${sign({ scope: ALL_SCOPES }, SECRET)}`
   #stopped = false
   #count = 0
 
-  constructor ({ name, users, address, insists }: { name: string, users: string[], address: () => string, insists: boolean }) {
+  constructor ({ name, users, address, insists, pauseMs = 0 }: { name: string, users: string[], address: () => string, insists: boolean, pauseMs?: number }) {
     this.#name = name
     this.#users = users
     this.#address = address
     this.#insists = insists
+    this.#pauseMs = pauseMs
   }
 
   async run (): Promise<void> {
-    while (!this.#stopped) await this.#send(++this.#count)
+    while (!this.#stopped) {
+      await this.#send(++this.#count)
+      if (this.#pauseMs > 0) await sleep(this.#pauseMs)
+    }
   }
 
   stop (): void {
@@ -46,7 +52,7 @@ export class Poster {
       const id = await this.#post(userId === null ? '/broadcast' : `/notify/${userId}`, JSON.stringify(body), `${this.#name}-${number}`)
       if (id !== undefined) this.answered.push({ id, userId, excludeUser })
       if (id !== undefined || !this.#insists || this.#stopped) return
-      await new Promise((resolve) => { setTimeout(resolve, 20) })
+      await sleep(20)
     }
   }
 
@@ -66,7 +72,7 @@ export class Poster {
       this.refused++
     } catch {
       this.unanswered++
-      await new Promise((resolve) => { setTimeout(resolve, 10) })
+      await sleep(10)
     }
     return undefined
   }

@@ -1,5 +1,10 @@
 import { WebSocket } from 'ws'
 
+const backOff = (): number => Math.random() * 100
+
+/** From when a client counts the time after which it is to come back; or it does not, and comes back when its socket ends. */
+export type CountsFrom = 'frame' | 'close' | 'never'
+
 /** A client as anybody would write it: it holds the newest id that it has got, and comes back with it whenever its socket ends. */
 export class ResumingClient {
   readonly userId: string | null
@@ -8,16 +13,22 @@ export class ResumingClient {
   readonly problems: string[] = []
   resumes = 0
   replayed = 0
+  /** How often it was told when to come back. */
+  told = 0
   readonly #address: () => string
+  readonly #countsFrom: CountsFrom
   #lastEventId: string | undefined
   #socket: WebSocket | undefined
   #stopped = false
   #onWelcome = () => {}
+  /** How long to wait after the close, in ms. */
+  #wait = backOff
 
   /** `address`: of its socket, asked for with each connection. */
-  constructor (userId: string | null, address: () => string) {
+  constructor (userId: string | null, address: () => string, countsFrom: CountsFrom = 'never') {
     this.userId = userId
     this.#address = address
+    this.#countsFrom = countsFrom
   }
 
   /** Resolves with the first `connection_status`. */
@@ -44,12 +55,24 @@ export class ResumingClient {
     const socket = this.#socket = new WebSocket(url)
     socket.on('error', () => {})
     socket.on('message', (data) => { this.#take(JSON.parse(data.toString())) })
-    socket.on('close', () => {
-      if (!this.#stopped) setTimeout(() => { this.#connect() }, Math.random() * 100)
-    })
+    socket.on('close', () => { this.#comeBack() })
   }
 
-  #take (frame: { type: string, id: string, data: { resume: string, replayed: number, last_event_id: string } }): void {
+  #comeBack (): void {
+    if (!this.#stopped) setTimeout(() => { this.#connect() }, this.#wait())
+    this.#wait = backOff
+  }
+
+  #plan (afterMs: number): void {
+    this.told++
+    const socket = this.#socket
+    const at = performance.now() + afterMs
+    if (this.#countsFrom === 'never') return
+    this.#wait = this.#countsFrom === 'close' ? () => afterMs : () => Math.max(0, at - performance.now())
+    if (this.#countsFrom === 'frame') setTimeout(() => { socket?.close() }, afterMs)
+  }
+
+  #take (frame: { type: string, id: string, data: { resume: string, replayed: number, last_event_id: string, after_ms: number } }): void {
     if (frame.type === 'notification') {
       this.#lastEventId = frame.id
       this.received.push(frame.id)
@@ -62,6 +85,8 @@ export class ResumingClient {
       }
       this.#lastEventId ??= newest
       this.#onWelcome()
+    } else if (frame.type === 'reconnect') {
+      this.#plan(frame.data.after_ms)
     } else if (frame.type !== 'heartbeat') {
       this.problems.push(JSON.stringify(frame))
     }

@@ -1,0 +1,146 @@
+import { join } from 'node:path'
+import { startBalancer } from '../../example/balancer.js'
+import { freePort } from '../../scripts/ports.js'
+import { SECRET } from './app.js'
+import { checkNothingLost } from './nothing-lost.js'
+import { Poster } from './poster.js'
+import { root, type Server, startServer } from './process.js'
+import { startRedis } from './redis.js'
+import { type CountsFrom, ResumingClient } from './resuming-client.js'
+import { until } from './wait.js'
+
+const USERS = Array.from({ length: 100 }, (_, i) => `user${i}`)
+const NODES = 2
+const POSTERS = 2
+const PAUSE_MS = 200
+/** Clients that connect together at the beginning. */
+const AT_ONCE = 100
+/** The part of DRAIN_SECONDS over which clients are sent away. */
+const CLIENT_SHARE = 0.8
+const RATE_WINDOW_MS = 1000
+
+/** Of ten clients: how they come back. */
+const KINDS: CountsFrom[] = ['frame', 'close', 'frame', 'close', 'frame', 'never', 'frame', 'close', 'frame', 'close']
+
+export interface RollingResult {
+  clients: number
+  answered: number
+  unanswered: number
+  refused: number
+  received: number
+  resumes: number
+  replayed: number
+  told: number
+  /** For each: who was there, how it ended, the busiest second of any node against the even rate, and who was refused because a node was stopping. */
+  restarts: Array<{ sockets: number, stopMs: number, code: number | null, evenPerSecond: number, peakPerSecond: number, refusals: number }>
+  problems: string[]
+}
+
+/** Two nodes on one Redis behind a balancer, with clients that come back in each of the ways; both nodes are stopped and started again, one after the other. */
+export async function rollingRestart ({ clients: count, drainSeconds, onStep = () => {} }: { clients: number, drainSeconds: number, onStep?: (text: string) => void }): Promise<RollingResult> {
+  const endings: Array<() => unknown> = []
+  const owner = { teardown: (end: () => unknown) => { endings.push(end) } }
+  const redis = await startRedis(owner)
+  const startNode = async (port: number) => {
+    const node = await startServer(owner, {
+      PORT: String(port),
+      BROKER_URL: redis.url,
+      JWT_SECRET: SECRET,
+      WS_AUTH: 'optional',
+      ALLOW_ANONYMOUS: 'true',
+      MAX_CONNECTIONS_PER_USER: '0',
+      DRAIN_SECONDS: String(drainSeconds)
+    }, [join(root, 'dist/src/server.js')])
+    await until(async () => (await fetch(`http://127.0.0.1:${port}/health/ready`)).ok, 10_000)
+    return node
+  }
+  const ports: number[] = []
+  /** All that were ever started. */
+  const nodes: Server[] = []
+  while (ports.length < NODES) ports.push(await freePort())
+  for (const port of ports) nodes.push(await startNode(port))
+  const balancer = await startBalancer(0, () => ports)
+  const { port } = balancer.address() as { port: number }
+  const base = `127.0.0.1:${port}/api/v1/ws`
+
+  const clients = Array.from({ length: count }, (_, i) => {
+    const userId = i % 7 === 6 ? null : USERS[i % USERS.length] ?? null
+    return new ResumingClient(userId, () => `ws://${base}${userId === null ? '' : `/${userId}`}`, KINDS[i % KINDS.length])
+  })
+  const posters = Array.from({ length: POSTERS }, (_, i) =>
+    new Poster({ name: `poster${i}`, users: USERS, address: () => `http://${base}`, insists: false, pauseMs: PAUSE_MS }))
+  const problems: string[] = []
+  const restarts: Array<{ node: Server, stoppedAt: number, stopMs: number, code: number | null }> = []
+  try {
+    for (let i = 0; i < count; i += AT_ONCE) {
+      await Promise.all(clients.slice(i, i + AT_ONCE).map(async (client) => { await client.start() }))
+      onStep(`${i + AT_ONCE} connected`)
+    }
+    const running = posters.map(async (poster) => { await poster.run() })
+    for (const [i, node] of nodes.slice().entries()) {
+      onStep(`restart ${i + 1} of ${NODES}`)
+      const stoppedAt = Date.now()
+      node.kill('SIGTERM')
+      const { code } = await node.exited
+      restarts.push({ node, stoppedAt, stopMs: Date.now() - stoppedAt, code })
+      nodes.push(await startNode(node.port))
+    }
+    onStep('waiting for all')
+    for (const poster of posters) poster.stop()
+    await Promise.all(running)
+
+    const answered = posters.flatMap((poster) => poster.answered)
+    problems.push(...posters.flatMap((poster) => poster.problems), ...await checkNothingLost(clients, answered, 30_000))
+    const measured = restarts.map(({ node, stoppedAt, stopMs, code }, i) => {
+      const until = restarts[i + 1]?.stoppedAt ?? Infinity
+      const sockets = timesOf(node, 'disconnected', stoppedAt, until).length
+      return {
+        sockets,
+        stopMs,
+        code,
+        evenPerSecond: Math.round(sockets / drainSeconds / CLIENT_SHARE),
+        peakPerSecond: Math.max(...nodes.map((one) => peak(timesOf(one, 'connected', stoppedAt, until)))),
+        refusals: timesOf(node, 'refused', stoppedAt, until).length
+      }
+    })
+    for (const { code, stopMs, peakPerSecond, evenPerSecond } of measured) {
+      if (code !== 0) problems.push(`a node ended with ${String(code)}`)
+      if (stopMs > drainSeconds * 1000) problems.push(`a node took ${stopMs} ms to stop`)
+      if (peakPerSecond > 2 * evenPerSecond) problems.push(`${peakPerSecond} came back to one node in a second, where ${evenPerSecond} would be even`)
+    }
+    const sum = (values: number[]) => values.reduce((a, b) => a + b, 0)
+    return {
+      clients: count,
+      answered: answered.length,
+      unanswered: sum(posters.map(({ unanswered }) => unanswered)),
+      refused: sum(posters.map(({ refused }) => refused)),
+      received: sum(clients.map(({ received }) => received.length)),
+      resumes: sum(clients.map(({ resumes }) => resumes)),
+      replayed: sum(clients.map(({ replayed }) => replayed)),
+      told: sum(clients.map(({ told }) => told)),
+      restarts: measured,
+      problems
+    }
+  } finally {
+    for (const poster of posters) poster.stop()
+    for (const client of clients) client.stop()
+    balancer.close()
+    await Promise.all(endings.map((end) => end()))
+  }
+}
+
+/** When a node logged this, in some time. */
+const timesOf = ({ stdout }: Server, what: string, from: number, to: number): number[] => stdout.all
+  .filter((line) => line.includes(`"msg":"${what}"`))
+  .map((line) => JSON.parse(line) as { time: number, url?: string })
+  .filter(({ time, url }) => time >= from && time < to && url !== '/health/ready')
+  .map(({ time }) => time)
+
+/** The most that came within a second, wherever it begins. */
+function peak (times: number[]): number {
+  let from = 0
+  return Math.max(0, ...times.map((time, i) => {
+    while (time - (times[from] ?? 0) >= RATE_WINDOW_MS) from++
+    return i - from + 1
+  }))
+}
