@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Identity } from '../src/access/identity.js'
 import { offeredProtocols, SUBPROTOCOL } from '../src/access/token.js'
+import { ConnectRate, networkOf } from '../src/connections/connect-rate.js'
 import type { Connection } from '../src/connections/connection.js'
 import { receive, receivePing, receivePong } from '../src/connections/receive.js'
 import { WsTransport } from '../src/connections/ws-transport.js'
@@ -21,18 +22,21 @@ declare module 'fastify' {
 
 export interface WebsocketRoutesOptions {
   maxMessageBytes: number
+  /** New sockets a second and address; 0: as many as come. */
+  connectRate: number
 }
 
 /** A close frame without a code (RFC 6455 §7.4.1). */
 const NO_STATUS = 1005
 
 /** The sockets. Everything that can refuse one has run before its upgrade, so a refusal is an HTTP status. */
-const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async (fastify, { maxMessageBytes }) => {
+const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async (fastify, { maxMessageBytes, connectRate }) => {
   const { access, broker, connections, heraldMetrics } = fastify
+  const rate = new ConnectRate(connectRate)
   fastify.decorateRequest('identity', null)
   fastify.decorateRequest('connectionsElsewhere', 0)
 
-  const socket = { preHandler: [checkHandshake, fastify.checkOrigin, authenticate, admit], handler: sayUpgrade, wsHandler: open }
+  const socket = { preHandler: [checkHandshake, fastify.checkOrigin, checkRate, authenticate, admit], handler: sayUpgrade, wsHandler: open }
   fastify.route({ method: 'GET', url: '/', ...socket })
   fastify.route({
     method: 'GET',
@@ -42,9 +46,19 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   })
 
   async function checkHandshake ({ ws, headers }: FastifyRequest): Promise<void> {
+    if (connections.stopping) throw new AppError('shutting_down')
     if (!ws) return
     if (headers['sec-websocket-version'] !== '13') throw new AppError('upgrade_required', 'Sec-WebSocket-Version must be 13')
     if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) throw new AppError('invalid_request', 'Sec-WebSocket-Key must be 16 bytes in base64')
+  }
+
+  /** Before the token is verified, which costs more. Who only asks whether he may is told, and not counted. */
+  async function checkRate ({ ip, ws }: FastifyRequest): Promise<void> {
+    if (connectRate === 0) return
+    const within = broker.cluster === undefined
+      ? rate.take(networkOf(ip), ws, performance.now())
+      : await broker.cluster.takeConnect(networkOf(ip), ws, connectRate)
+    if (!within) throw new AppError('connecting_too_fast')
   }
 
   async function authenticate (request: FastifyRequest): Promise<void> {

@@ -101,7 +101,7 @@ async function registerApi (api: FastifyInstance, config: Config): Promise<void>
   await api.register(origins, { allowedOrigins: config.allowedOrigins, allowLoopback: !config.keyed })
   await api.register(developer, { testPage: config.TEST_PAGE })
 
-  await api.register(websocketRoutes, { maxMessageBytes: config.MAX_MESSAGE_BYTES })
+  await api.register(websocketRoutes, { maxMessageBytes: config.MAX_MESSAGE_BYTES, connectRate: config.CONNECT_RATE })
   await api.register(notificationsRoutes, { maxBodyBytes: config.MAX_BODY_BYTES })
   await api.register(statsRoutes)
   await api.register(testPageRoutes, { enabled: config.TEST_PAGE })

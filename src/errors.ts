@@ -44,6 +44,7 @@ export const errors = {
   idempotency_mismatch: { status: 422, text: 'The idempotency key belongs to a call with another body' },
   upgrade_required: { status: 426, text: 'This address is a WebSocket' },
   headers_too_large: { status: 431, text: 'The headers are too large' },
+  connecting_too_fast: { status: 429, retryAfter: 1, text: 'Too many new connections a second from this address' },
   too_many_connections: { status: 429, text: 'This user has too many connections' },
   journal_unavailable: { status: 503, retryAfter: 1, text: 'The notification cannot be kept at the moment, and was not sent' },
   not_ready: { status: 503, retryAfter: 1, text: 'The server cannot do its work at the moment' },

@@ -29,6 +29,7 @@ export const SettingsSchema = Type.Object({
   TRUST_PROXY: text('which proxies are believed about the address of a client: `true` for all, or a comma list of addresses', { default: 'false' }),
   MAX_CONNECTIONS: limit(0, 'sockets in all, then 503'),
   MAX_CONNECTIONS_PER_USER: limit(20, 'sockets of one user, then 429'),
+  CONNECT_RATE: limit(0, 'new sockets a second from one address (IPv6: one /64), a second\'s worth at once, then 429'),
   MESSAGE_RATE: limit(20, 'frames a second from one socket, in a burst twice that'),
   MAX_MESSAGE_BYTES: limit(65_536, 'size of a frame from a client, then close 1009'),
   MAX_BODY_BYTES: limit(65_536, 'size of a REST body, then 413'),

@@ -45,6 +45,11 @@ export interface Cluster {
    */
   countElsewhere: (userId: string | null) => Promise<number>
   /**
+   * See `ConnectRate.take`, for all nodes together.
+   * @throws AppError `not_ready`
+   */
+  takeConnect: (address: string, opens: boolean, perSecond: number) => Promise<boolean>
+  /**
    * All nodes together; the names may be a second old.
    * @throws AppError `not_ready`
    */

@@ -3,7 +3,7 @@ import { publishing } from './lua-publish.js'
 import { reading } from './lua-read.js'
 
 /** Changes when the functions or what they keep do; nodes of two versions must not share a Redis. */
-const VERSION = 1
+const VERSION = 2
 
 /** What every key and channel begins with; the braces put all of them into one hash slot. */
 export const PREFIX = 'herald:{all}:'
@@ -75,6 +75,7 @@ register('hello', hello, { 'allow-oom' })
 register('presence', presence, { 'allow-oom' })
 register('beat', beat, { 'allow-oom' })
 register('whereabouts', whereabouts, { 'no-writes' })
+register('connect', connect, { 'allow-oom' })
 register('census', census, { 'no-writes' })
 register('leave', leave, { 'allow-oom' })
 register('expire', expire_some, { 'allow-oom' })
@@ -94,6 +95,7 @@ register('expire', expire_some, { 'allow-oom' })
  *   totals           hash    node → its open sockets
  *   users            hash    user → where his sockets are: `<node>=<count>,…`
  *   of:<node>        hash    user → his sockets there
+ *   connects:<addr>  string  when the next socket from there would be due, if they came evenly: see `ConnectRate`
  *   overlap          string  how many nodes too many are counted where users are counted by node
  * and publish on one channel for each node, `to:<node>`.
  */

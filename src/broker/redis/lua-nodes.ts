@@ -1,7 +1,10 @@
+import { BURST_MS } from '../../connections/connect-rate.js'
+
 /** Which nodes there are, and whose sockets: see `library.ts`. */
 export const nodes = `
 local SILENT_MS = 10000
 local DROP_AT_ONCE = 500
+local BURST_MS = ${BURST_MS}
 
 local function set_count(node, user, count)
   local key = P .. 'of:' .. node
@@ -82,6 +85,15 @@ local function whereabouts(keys, args)
     found[#found + 1] = node[2]
   end
   return found
+end
+
+-- an address, its sockets a second, 1: it opens one: whether it may (see ConnectRate)
+local function connect(keys, args)
+  local key, step, now = P .. 'connects:' .. args[1], 1000 / args[2], time()
+  local due = math.max(tonumber(redis.call('GET', key) or now), now)
+  if due - now >= BURST_MS - step / 2 then return 0 end
+  if args[3] == '1' then redis.call('SET', key, string.format('%.3f', due + step), 'PX', int(math.ceil(due + step - now))) end
+  return 1
 end
 
 -- user, how many names: open sockets, users, his sockets, names

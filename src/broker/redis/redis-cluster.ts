@@ -65,6 +65,11 @@ export class RedisCluster implements Cluster {
     return count
   }
 
+  async takeConnect (address: string, opens: boolean, perSecond: number): Promise<boolean> {
+    if (!this.#link.ready) throw unreachable()
+    return await this.#ask('connect', address, perSecond, opens ? 1 : 0) === 1
+  }
+
   async census (userId: string | null, now: number): Promise<Census> {
     await this.#telling // So that what was opened or closed here before is counted.
     const asked = namesAreOld(this.#names.count, this.#names.at, now)

@@ -1,0 +1,64 @@
+import t, { type Test } from 'tap'
+import { ALL_SCOPES, addressOf, build, type Service } from './support/app.js'
+import { connect, refusal } from './support/client.js'
+import { startRedis } from './support/redis.js'
+import { sign } from './support/token.js'
+import { hasTool } from './support/tools.js'
+
+const tooFast = { status: 429, headers: { 'retry-after': '1' }, problem: { code: 'connecting_too_fast' } }
+
+/** Opens and closes as fast as it can for so long, from this address; says how many were let in. */
+async function storm (t: Test, services: Service[], ms: number, ip = '192.0.2.1'): Promise<number> {
+  const until = performance.now() + ms
+  let admitted = 0
+  await Promise.all(services.flatMap((service) => [service, service]).map(async (service) => {
+    while (performance.now() < until) {
+      const opened = await connect(t, addressOf(service, 'ada'), { headers: { 'x-forwarded-for': ip } }).catch(() => undefined)
+      if (opened === undefined) continue
+      admitted++
+      opened.socket.terminate()
+    }
+  }))
+  return admitted
+}
+
+t.test('CONNECT_RATE sockets are opened at once, then as many a second, of each address', async (t) => {
+  const service = await build(t, { CONNECT_RATE: 5, TRUST_PROXY: 'true', MAX_CONNECTIONS_PER_USER: 0 })
+  const from = (ip: string) => ({ headers: { 'x-forwarded-for': ip } })
+
+  const started = performance.now()
+  const admitted = await storm(t, [service], 3000)
+  const seconds = (performance.now() - started) / 1000
+
+  t.ok(admitted >= 3 * 5 && admitted <= 5 + seconds * 5 + 1, `${admitted} in ${seconds} s`)
+  await connect(t, addressOf(service, 'ben'), from('192.0.2.2'))
+  for (let i = 0; i < 5; i++) await connect(t, addressOf(service, 'ben'), from(`2001:db8:0:1::${i}`))
+  t.match(await refusal(addressOf(service, 'ben'), from('2001:db8:0:1::9')), tooFast)
+  await connect(t, addressOf(service, 'ben'), from('2001:db8:0:2::1'))
+})
+
+t.test('it is refused before the token is looked at; who asks without an upgrade is told, and not counted', async (t) => {
+  const service = await build(t, { CONNECT_RATE: 2 })
+  const ask = async () => (await fetch(`${service.http}/ada`, { headers: { authorization: `Bearer ${sign({ sub: 'ada', scope: ALL_SCOPES })}` } })).status
+
+  for (let i = 0; i < 5; i++) t.equal(await ask(), 426)
+  for (let i = 0; i < 2; i++) t.match(await refusal(`${service.ws}/ada?token=bad`), { status: 401 })
+  t.match(await refusal(`${service.ws}/ada?token=bad`), tooFast)
+  t.equal(await ask(), 429)
+  t.equal((await service.post('/notify/ada', { notification_type: 'info', message: {} })).status, 200)
+})
+
+t.test('with Redis it is one rate for all nodes', async (t) => {
+  if (!hasTool(t, 'redis')) return
+  const redis = await startRedis(t)
+  const settings = { BROKER_URL: redis.url, CONNECT_RATE: 5, TRUST_PROXY: 'true', MAX_CONNECTIONS_PER_USER: 0 }
+  const nodes = [await build(t, settings), await build(t, settings)]
+
+  const started = performance.now()
+  const admitted = await storm(t, nodes, 3000)
+  const seconds = (performance.now() - started) / 1000
+
+  t.ok(admitted >= 3 * 5 && admitted <= 5 + seconds * 5 + 1, `${admitted} in ${seconds} s`)
+  t.ok(Number(redis.cli('PTTL', 'herald:{all}:connects:192.0.2.1')) <= 1200)
+  for (const node of nodes) await connect(t, addressOf(node, 'ben'), { headers: { 'x-forwarded-for': '192.0.2.2' } })
+})
