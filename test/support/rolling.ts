@@ -11,7 +11,7 @@ import { until } from './wait.js'
 
 const USERS = Array.from({ length: 100 }, (_, i) => `user${i}`)
 const NODES = 2
-const POSTERS = 2
+const POSTERS = 4
 const PAUSE_MS = 200
 /** Clients that connect together at the beginning. */
 const AT_ONCE = 100
@@ -82,7 +82,8 @@ export async function rollingRestart ({ clients: count, drainSeconds, onStep = (
       const stoppedAt = Date.now()
       node.kill('SIGTERM')
       const { code } = await node.exited
-      restarts.push({ node, stoppedAt, stopMs: Date.now() - stoppedAt, code })
+      const [from = 0, to = Infinity] = ['stopping', 'stopped'].flatMap((what) => timesOf(node, what, stoppedAt, Infinity))
+      restarts.push({ node, stoppedAt, stopMs: to - from, code })
       nodes.push(await startNode(node.port))
     }
     onStep('waiting for all')
