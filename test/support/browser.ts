@@ -1,19 +1,28 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type BrowserContext, chromium } from 'playwright-core'
-import type { Test } from 'tap'
+import { type Browser, type BrowserContext, chromium } from 'playwright-core'
+import tap, { type Test } from 'tap'
 
 const args = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync'
 ]
 
-/** The Chromium of the system, with a user data folder of its own. */
+let browser: Promise<Browser> | undefined
+
+/** A window of its own, which shares nothing with another, in the Chromium of the system, which is started once for a file. */
 export async function openBrowser (t: Test): Promise<BrowserContext> {
-  const browser = await chromium.launchPersistentContext('', { executablePath: '/usr/bin/chromium', args })
-  t.teardown(() => browser.close())
-  return browser
+  browser ??= launch()
+  const context = await (await browser).newContext()
+  t.teardown(() => context.close())
+  return context
+}
+
+async function launch (): Promise<Browser> {
+  const launched = await chromium.launch({ executablePath: '/usr/bin/chromium', args })
+  tap.teardown(() => launched.close())
+  return launched
 }
 
 /** Serves one page, at an origin of its own. */
