@@ -11,6 +11,7 @@ import { prepareBuild, root, run, type Server, startServer } from '../support/pr
 import { ResumingClient } from '../support/resuming-client.js'
 import { sign } from '../support/token.js'
 import { hasTool } from '../support/tools.js'
+import { until } from '../support/wait.js'
 
 t.before(prepareBuild)
 t.setTimeout(120_000)
@@ -152,15 +153,18 @@ t.test('while the disk is full POST is answered 503; then it goes on, and nothin
 t.test('a copy of the folder that is made while it is written to opens, and has all that was answered before', async (t) => {
   const folder = makeFolder(t)
   const server = await startServer(t, settings(folder, { RETENTION_PER_USER: '50', RETENTION_BROADCAST: '50' }))
-  const posters = Array.from({ length: 8 }, (_, i) => new Poster({ name: `p${i}`, users: ['ada', 'ben'], address: () => server.http, insists: false }))
-  const running = posters.map(async (poster) => { await poster.run() })
 
   for (let copy = 1; copy <= 3; copy++) {
-    await sleep(200 + Math.random() * 500)
+    const posters = Array.from({ length: 8 }, (_, i) => new Poster({ name: `p${i}`, users: ['ada', 'ben'], address: () => server.http, insists: false }))
+    const running = posters.map(async (poster) => { await poster.run() })
+    await until(() => posters.every((poster) => poster.answered.length > 5), 20_000)
+    await sleep(Math.random() * 500)
     const answered = posters.flatMap((poster) => poster.answered)
     const copied = join(folder, `copy${copy}`)
     mkdirSync(copied)
     for (const name of ['journal.mdb', 'lock']) spawnSync('cp', [join(folder, name), copied])
+    for (const poster of posters) poster.stop()
+    await Promise.all(running)
     const newest = Math.max(...answered.map(({ id }) => Number(id.split('-')[1])))
 
     const other = await startServer(t, settings(copied, { RETENTION_PER_USER: '50', RETENTION_BROADCAST: '50' }))
@@ -170,9 +174,6 @@ t.test('a copy of the folder that is made while it is written to opens, and has 
     other.kill('SIGKILL')
     await other.exited
   }
-
-  for (const poster of posters) poster.stop()
-  await Promise.all(running)
 })
 
 t.test('a stop keeps what was accepted', async (t) => {
