@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { addressOf, ALL_SCOPES, SECRET } from '../support/app.js'
-import { type Answer, attacks, openSlowReader } from '../support/attacks.js'
+import { type AttackName, attacks, expectedAnswers, openSlowReader } from '../support/attacks.js'
 import { clientFrame, opcodes, textFrame } from '../support/client-frames.js'
 import { type Environment, prepareBuild, type Server, startServer } from '../support/process.js'
 import { connectRaw } from '../support/raw-client.js'
@@ -44,30 +44,12 @@ async function totalOf ({ http }: Server): Promise<number> {
   return (await response.json() as { total_connections: number }).total_connections
 }
 
-/** What each attack is to be answered with. */
-const expected: Record<keyof typeof attacks, Answer> = {
-  pingFlood: 4029,
-  pongFlood: 4029,
-  frameFlood: 4029,
-  statsFlood: 4029,
-  junkFlood: 1008,
-  fragmentFlood: 1008,
-  oversized: 1009,
-  compressed: 1002,
-  headerBomb: 431,
-  manyHeaders: 431,
-  longAddress: 431,
-  largeBody: 413,
-  endlessBody: 413,
-  badToken: 401
-}
-
 t.test('floods of every kind are ended with their code, or refused with their status', async (t) => {
   await attack(t, { growth: 60 * MB }, async (server) => {
     for (const [name, make] of Object.entries(attacks)) {
       const answers = new Set(await Promise.all(Array.from({ length: 4 }, () => make(t, server))))
       answers.delete('cut')
-      t.strictSame([...answers], [expected[name as keyof typeof attacks]], name)
+      t.strictSame([...answers], [expectedAnswers[name as AttackName]], name)
     }
   })
 })

@@ -95,6 +95,26 @@ export const attacks = {
   badToken: async (t: Owner, target: Target) => await ask(t, target, `${upgrade('/api/v1/ws/ada?token=x.y.z').replace('Upgrade\r\n', 'Upgrade, close\r\n')}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`)
 } satisfies Record<string, (t: Owner, target: Target) => Promise<Answer>>
 
+export type AttackName = keyof typeof attacks
+
+/** What each is to be answered with; who goes on writing may be cut before he reads it. */
+export const expectedAnswers: Record<AttackName, Answer> = {
+  pingFlood: 4029,
+  pongFlood: 4029,
+  frameFlood: 4029,
+  statsFlood: 4029,
+  junkFlood: 1008,
+  fragmentFlood: 1008,
+  oversized: 1009,
+  compressed: 1002,
+  headerBomb: 431,
+  manyHeaders: 431,
+  longAddress: 431,
+  largeBody: 413,
+  endlessBody: 413,
+  badToken: 401
+}
+
 /** Clients that take their time; the server's time-outs end them. */
 export const slow = {
   silence: async (t: Owner, { port }: Target) => await lastAnswer(openTcp(t, port)),

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import type { Test } from 'tap'
 import { type ClientOptions, WebSocket } from 'ws'
+import type { Owner } from './process.js'
 
 export interface Frame {
   type: string
@@ -24,7 +24,7 @@ export interface Client {
 }
 
 /** Opens a real socket and keeps every frame from the first on. */
-export async function connect (t: Test, url: string, options: ClientOptions & { protocols?: string[] } = {}): Promise<Client> {
+export async function connect (t: Owner, url: string, options: ClientOptions & { protocols?: string[] } = {}): Promise<Client> {
   const { protocols = [], ...rest } = options
   const socket = new WebSocket(url, protocols, rest)
   t.teardown(() => { socket.terminate() })

@@ -50,6 +50,7 @@ export class ResumingClient {
   }
 
   #connect (): void {
+    if (this.#stopped) return
     const url = new URL(this.#address())
     if (this.#lastEventId !== undefined) url.searchParams.set('last_event_id', this.#lastEventId)
     const socket = this.#socket = new WebSocket(url)
