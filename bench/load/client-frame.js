@@ -3,7 +3,7 @@ const PING = 0x89
 const PONG = 0x8a
 
 /** A short frame of a client (RFC 6455 §5.2). Its mask is zero, which is a mask like any other and costs nothing to apply. */
-function frame (head, payload) {
+export function frame (head, payload) {
   const bytes = Buffer.alloc(6 + payload.length)
   bytes[0] = head
   bytes[1] = 0x80 | payload.length

@@ -1,6 +1,7 @@
 // A process of its own that opens sockets, posts, and counts what arrives. `measure/load-process.js` tells it what to do.
 import { broadcast } from './broadcast.js'
 import { measureNotifyLatency } from './notify-latency.js'
+import { pingBeside } from './hostile.js'
 import { Pool } from './pool.js'
 import { postNotify } from './post-notify.js'
 import { measureStalled } from './stalled.js'
@@ -21,7 +22,8 @@ const commands = {
   measureNotifyLatency: (options) => measureNotifyLatency(pool, options),
   measureStalled: (options) => measureStalled(pool, options),
   recover: (options) => recover(pool, options),
-  askStats: (options) => askStats(pool, options)
+  askStats: (options) => askStats(pool, options),
+  pingBeside: (options) => pingBeside(pool, options)
 }
 
 process.on('message', async ({ id, command, options }) => {

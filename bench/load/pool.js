@@ -32,7 +32,7 @@ export class Pool {
    * `query` is put behind each address.
    */
   async open ({ count, first = this.sockets.length, atOnce = 64, query = '' }) {
-    const requests = Array.from({ length: count }, (_, i) => this.#upgrade(`u${first + i}`, query))
+    const requests = Array.from({ length: count }, (_, i) => this.upgrade(`u${first + i}`, query))
     const started = performance.now()
     const worker = async () => {
       for (let request = requests.pop(); request !== undefined; request = requests.pop()) {
@@ -62,7 +62,8 @@ export class Pool {
     return this.#http
   }
 
-  #upgrade (user, query) {
+  /** The request for the socket of a user; `query` is put behind its address. */
+  upgrade (user, query) {
     return [
       `GET ${this.subject.socketPath(user)}${query} HTTP/1.1`,
       `Host: 127.0.0.1:${this.port}`,
