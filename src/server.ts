@@ -25,7 +25,8 @@ const app = createApp(config, loggerOptions(LOG_LEVEL, process.stdout.isTTY))
 
 process.stdout.on('error', () => {}) // Whoever read the log is gone; the service is not.
 
-closeWithGrace({ delay: Math.max(DRAIN_SECONDS, 1) * 1000, logger: app.log }, async ({ err, signal }) => {
+// The last resort: everything that a stop waits for has its own bound, within `DRAIN_SECONDS`.
+closeWithGrace({ delay: (DRAIN_SECONDS + 1) * 1000, logger: app.log }, async ({ err, signal }) => {
   // Ctrl-C in a terminal reaches a process that npm started twice; the stop has its bound without a second signal.
   for (const name of ['SIGINT', 'SIGTERM']) process.removeAllListeners(name).on(name, () => {})
 
