@@ -54,7 +54,7 @@ async function trickle (t: Test, port: number, text: string): Promise<{ answer: 
 t.test('who sends too slowly is answered 408 and ended, round after round, and nothing of him stays', async (t) => {
   const { port, sockets } = await serve(t)
 
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2; round++) {
     await Promise.all(Object.entries(begun).flatMap(([name, { text, limitMs }]) => Array.from({ length: 10 }, async () => {
       const { answer, ms } = await trickle(t, port, text)
       t.match(answer, /^HTTP\/1.1 408 [^]*"code":"request_timeout"/, name)
@@ -69,7 +69,7 @@ t.test('who is quick may ask on one connection for longer than any request may t
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => { agent.destroy() })
 
-  const deadline = performance.now() + 3 * REQUEST_MS
+  const deadline = performance.now() + 1.5 * REQUEST_MS
   while (performance.now() < deadline) {
     const asked = request({ host: '127.0.0.1', port, path: '/health/live', agent }).end()
     const [response] = await once(asked, 'response')
