@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import jwt, { type FastifyJWTOptions, type JWT } from '@fastify/jwt'
-import type { FastifyPluginAsync, FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { FastifyPluginAsync, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Claims, hasScope, type Identity, identify, type Scope, scopes, type SocketPolicy } from '../src/access/identity.js'
+import type { Key, TokenHeader } from '../src/access/key-set.js'
 import { isLoopback } from '../src/access/origins.js'
 import { extractToken } from '../src/access/token.js'
 import { AppError } from '../src/errors.js'
@@ -14,8 +15,11 @@ declare module 'fastify' {
 }
 
 export interface Access {
-  /** Who a socket at the address of this user (null: the anonymous one) is; throws what the upgrade is refused with. */
-  identify: (userId: string | null, request: FastifyRequest) => Identity
+  /**
+   * Who a socket at the address of this user (null: the anonymous one) is with this token, if it has one; a promise only where
+   * a key has to be fetched. Throws what the upgrade is refused with.
+   */
+  identify: (userId: string | null, token: string | undefined) => Identity | Promise<Identity>
   /** A hook that lets only tokens with the scope pass. */
   requireScope: (scope: Scope) => onRequestHookHandler
   /** A token with every scope where the key is a random one, which nobody else can sign with. */
@@ -23,7 +27,7 @@ export interface Access {
 }
 
 export interface AccessOptions extends Omit<SocketPolicy, 'namesForAll'> {
-  /** Neither: a random key for this run, and requests are taken on loopback only. */
+  /** Neither, and no key set: a random key for this run, and requests are taken on loopback only. */
   secret: string | undefined
   publicKey: string | undefined
   issuer: string | undefined
@@ -33,12 +37,16 @@ export interface AccessOptions extends Omit<SocketPolicy, 'namesForAll'> {
 /** RFC 7518 §3.2. */
 const MIN_SECRET_BYTES = 32
 
+/** Tokens that are known to be signed with one key of a set. */
+const MAX_VERIFIED = 1000
+
 const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options) => {
   const { secret, publicKey, issuer, audience, tokenRequired, allowAnonymous } = options
+  const { keySet } = fastify
   if (secret !== undefined && Buffer.byteLength(secret) < MIN_SECRET_BYTES) {
     fastify.log.warn(`JWT_SECRET is shorter than ${MIN_SECRET_BYTES} bytes: it can be guessed`)
   }
-  const keyed = secret !== undefined || publicKey !== undefined
+  const keyed = secret !== undefined || publicKey !== undefined || keySet !== undefined
   const tokens = await registerJwt({
     secret: publicKey === undefined ? secret ?? randomBytes(32).toString('hex') : { public: publicKey },
     verify: {
@@ -51,24 +59,36 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
     }
   })
 
-  /** Undefined: there is no token. */
-  function claimsOf (request: FastifyRequest): Claims | undefined {
-    const token = extractToken(request)
-    if (token === undefined) return undefined
-    try {
-      return tokens.verify<Claims>(token)
-    } catch (error) {
-      const { code, message } = error as { code?: string, message?: string }
-      throw new AppError(code === 'FAST_JWT_EXPIRED' ? 'token_expired' : 'token_invalid', message)
-    }
+  /** The claims of a token that is good. Of a token of the key set, a promise while its key is being fetched. */
+  function verify (token: string): Claims | Promise<Claims> {
+    if (keySet === undefined) return attempt(() => tokens.verify<Claims>(token))
+    const now = Date.now()
+    const { header } = attempt(() => tokens.decode<{ header: TokenHeader }>(token, { complete: true })) ?? { header: { alg: 'none' } }
+    const key = keySet.find(header, now)
+    return key === undefined ? keySet.fetch(header, now).then((key) => verifyWith(key, token)) : verifyWith(key, token)
+  }
+
+  function verifyWith ({ pem, algorithms, verified }: Key, token: string): Claims {
+    const known = verified.get(token)
+    if (known !== undefined && (known.exp ?? Infinity) * 1000 >= Date.now()) return known
+
+    const claims = attempt(() => tokens.verify<Claims>(token, { key: pem, algorithms, cache: false }))
+    if (verified.size >= MAX_VERIFIED) verified.clear()
+    verified.set(token, claims)
+    return claims
   }
 
   fastify.decorate<Access>('access', {
-    identify: (userId, request) => identify(userId, claimsOf(request), { tokenRequired, allowAnonymous, namesForAll: !keyed }),
+    identify (userId, token) {
+      const policy = { tokenRequired, allowAnonymous, namesForAll: !keyed }
+      const claims = token === undefined ? undefined : verify(token)
+      return claims instanceof Promise ? claims.then((claims) => identify(userId, claims, policy)) : identify(userId, claims, policy)
+    },
     requireScope: (scope) => async (request) => {
-      const claims = claimsOf(request)
-      if (claims === undefined) throw new AppError('token_required')
-      if (!hasScope(claims, scope)) throw new AppError('scope_missing', `the token does not have the scope ${scope}`)
+      const token = extractToken(request)
+      if (token === undefined) throw new AppError('token_required')
+      const claims = verify(token)
+      if (!hasScope(claims instanceof Promise ? await claims : claims, scope)) throw new AppError('scope_missing', `the token does not have the scope ${scope}`)
     },
     developerToken: keyed ? undefined : tokens.sign({ sub: 'my_user_id', scope: scopes.join(' ') })
   })
@@ -91,4 +111,14 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
   }
 }
 
-export default fp(accessPlugin, { name: 'access', fastify: '5.x' })
+/** @throws AppError `token_expired`, `token_invalid` in place of what the library throws */
+function attempt<T> (read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    const { code, message } = error as { code?: string, message?: string }
+    throw new AppError(code === 'FAST_JWT_EXPIRED' ? 'token_expired' : 'token_invalid', message)
+  }
+}
+
+export default fp(accessPlugin, { name: 'access', fastify: '5.x', dependencies: ['key-set'] })

@@ -18,4 +18,4 @@ const healthRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   })
 }
 
-export default fp(healthRoutes, { name: 'routes/health', encapsulate: true, dependencies: ['connections', 'notifications', 'websocket'] })
+export default fp(healthRoutes, { name: 'routes/health', encapsulate: true, dependencies: ['connections', 'notifications', 'key-set', 'websocket'] })

@@ -3,7 +3,7 @@ import type { WebSocket } from '@fastify/websocket'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Identity } from '../src/access/identity.js'
-import { offeredProtocols, SUBPROTOCOL } from '../src/access/token.js'
+import { extractToken, offeredProtocols, SUBPROTOCOL } from '../src/access/token.js'
 import { ConnectRate, networkOf } from '../src/connections/connect-rate.js'
 import type { Connection } from '../src/connections/connection.js'
 import { receive, receivePing, receivePong } from '../src/connections/receive.js'
@@ -63,7 +63,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
 
   async function authenticate (request: FastifyRequest): Promise<void> {
     const { user_id: userId = null } = request.params as { user_id?: string }
-    request.identity = access.identify(userId, request)
+    request.identity = await access.identify(userId, extractToken(request))
     if (broker.cluster !== undefined) request.connectionsElsewhere = await broker.cluster.countElsewhere(userId)
   }
 

@@ -14,6 +14,7 @@ export interface MetricDescription {
 export async function describeMetrics (): Promise<MetricDescription[]> {
   const metrics = new Metrics()
   metrics.watch({
+    keySet: undefined,
     connections: { stopping: false, getTally: () => ({ ...new Traffic(), connections: 0, anonymous: 0, users: 0, waitingBytes: 0, replayed: 0 }) },
     broker: { problem: () => undefined, journalSize: () => ({ entries: 0, bytes: 0 }), link: { ready: true, probeAgeMs: 0, probeMs: 0, reconnects: 0 } }
   })

@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import access from '../plugins/access.js'
 import connections from '../plugins/connections.js'
 import developer from '../plugins/developer.js'
+import keySet from '../plugins/key-set.js'
 import metrics from '../plugins/metrics.js'
 import notifications from '../plugins/notifications.js'
 import origins from '../plugins/origins.js'
@@ -41,6 +42,9 @@ export type HeraldOptions = { [Name in keyof Settings]?: Settings[Name] | undefi
 /** Addresses begin with this, below the prefix of the application that the plugin is part of. */
 const PREFIX = '/api/v1/ws'
 
+/** How long the keys of a key set are used without having been fetched anew. */
+const KEEP_KEYS_MS = 300_000
+
 /** The part of the time for a stop over which clients are sent away; the rest is for the last handshakes and requests, and the way out. */
 const CLIENT_SHARE = 0.8
 
@@ -74,6 +78,7 @@ async function compose (fastify: FastifyInstance, config: Config, prefix = '', a
     retentionBroadcast: config.RETENTION_BROADCAST,
     idempotencyMs: config.IDEMPOTENCY_SECONDS * 1000
   })
+  await fastify.register(keySet, { url: config.JWT_JWKS_URL, keepMs: KEEP_KEYS_MS })
   await fastify.register(websocket, { maxMessageBytes: config.MAX_MESSAGE_BYTES })
   await fastify.register(async (service: FastifyInstance) => {
     service.addHook('onRoute', (route) => { route.logSerializers = serializers })

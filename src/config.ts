@@ -103,9 +103,9 @@ function checkTogether (settings: Settings): string[] {
 
   if (keys.length > 1) problems.push(`${keys.join(' and ')} are both set: one key decides`)
   if (keys.length === 0 && !isLoopback(HOST)) {
-    problems.push(`HOST is ${HOST}, which others can reach: set JWT_SECRET or JWT_PUBLIC_KEY, or keep to 127.0.0.1`)
+    problems.push(`HOST is ${HOST}, which others can reach: set JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL, or keep to 127.0.0.1`)
   }
-  if (JWT_JWKS_URL !== undefined) problems.push('JWT_JWKS_URL is not available yet: set JWT_SECRET or JWT_PUBLIC_KEY')
+  if (JWT_JWKS_URL !== undefined && !isKeySetUrl(JWT_JWKS_URL)) problems.push('JWT_JWKS_URL must be an https: URL without a password, or an http: URL on this machine')
   if (JWT_SECRET?.startsWith('-----BEGIN')) problems.push('JWT_SECRET is a PEM key: a public one goes into JWT_PUBLIC_KEY')
   if (JWT_PUBLIC_KEY !== undefined && !isPublicKey(JWT_PUBLIC_KEY)) problems.push('JWT_PUBLIC_KEY is not a public key in PEM, of RSA, EC or Ed25519')
 
@@ -151,6 +151,14 @@ function isPublicKey (pem: string): boolean {
   } catch {
     return false
   }
+}
+
+/** Who could change the answer on its way could sign tokens. */
+function isKeySetUrl (text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname, username, password } = new URL(text)
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname.replace(/^\[|\]$/g, '')))
+  return isSafe && username === '' && password === ''
 }
 
 function parseTrustProxy (value: string): Config['trustProxy'] {

@@ -47,6 +47,7 @@ export const errors = {
   connecting_too_fast: { status: 429, retryAfter: 1, text: 'Too many new connections a second from this address' },
   too_many_connections: { status: 429, text: 'This user has too many connections' },
   journal_unavailable: { status: 503, retryAfter: 1, text: 'The notification cannot be kept at the moment, and was not sent' },
+  keys_unavailable: { status: 503, retryAfter: 5, text: 'The keys that tokens are verified with cannot be fetched at the moment' },
   not_ready: { status: 503, retryAfter: 1, text: 'The server cannot do its work at the moment' },
   server_full: { status: 503, retryAfter: 5, text: 'The server has as many connections as it may' }
 } as const satisfies Record<string, ErrorEntry>

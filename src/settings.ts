@@ -17,7 +17,7 @@ export const SettingsSchema = Type.Object({
   BROKER_URL: text('where notifications are kept: `file:` and a folder; `memory:`, which ends with the process; or `redis://host:6379`, for several nodes (`rediss:` with TLS, `?sentinel=name` for the master of that name)', { default: 'file:./data' }),
   JWT_SECRET: optional(text('the secret that tokens are signed with (HS256, HS384, HS512)')),
   JWT_PUBLIC_KEY: optional(text('the public key that tokens are verified with: PEM, of RSA, EC or Ed25519; `\\n` may stand for a line break')),
-  JWT_JWKS_URL: optional(text('not available yet: a start with it is refused')),
+  JWT_JWKS_URL: optional(text('where the public keys are that tokens are verified with: a key set (JWKS) at an `https:` URL, or `http:` on this machine')),
   JWT_ISSUER: optional(text('the `iss` that a token must have')),
   JWT_AUDIENCE: optional(text('the `aud` that a token must have')),
   WS_AUTH: optional(Type.Union([Type.Literal('required'), Type.Literal('optional')], {

@@ -8,6 +8,8 @@ export type Scope = typeof scopes[number]
 export interface Claims {
   sub?: unknown
   scope?: unknown
+  /** Seconds since 1970. */
+  exp?: number
 }
 
 /** Who holds a socket. */

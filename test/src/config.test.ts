@@ -60,7 +60,19 @@ t.test('one key, of a kind that can be used', async (t) => {
   t.match(problemsOf({ JWT_PUBLIC_KEY: privatePem }), [/^JWT_PUBLIC_KEY/])
   t.match(problemsOf({ JWT_PUBLIC_KEY: 'nonsense' }), [/^JWT_PUBLIC_KEY/])
   t.match(problemsOf({ JWT_SECRET: pem }), [/JWT_PUBLIC_KEY/])
-  t.match(problemsOf({ JWT_JWKS_URL: 'https://a/jwks' }), [/^JWT_JWKS_URL/])
+})
+
+t.test('a key set comes over TLS, or from this machine', async (t) => {
+  for (const JWT_JWKS_URL of ['https://id.example.com/jwks', 'http://127.0.0.1:8080/jwks.json', 'http://[::1]/jwks', 'http://localhost/jwks']) {
+    t.strictSame(problemsOf({ JWT_JWKS_URL }), [])
+    t.match(readConfig({ JWT_JWKS_URL, HOST: '0.0.0.0' }), { keyed: true, WS_AUTH: 'required', ALLOW_ANONYMOUS: false })
+  }
+  for (const JWT_JWKS_URL of ['http://id.example.com/jwks', 'http://10.0.0.1/jwks', 'file:///jwks.json', 'nonsense', 'https://user:secret@id.example.com/jwks']) {
+    const problems = problemsOf({ JWT_JWKS_URL })
+    t.match(problems, [/^JWT_JWKS_URL must be an https: URL/])
+    t.notMatch(problems.join(), 'secret')
+  }
+  t.match(problemsOf({ JWT_JWKS_URL: 'https://a/jwks', JWT_SECRET: 'x' }), [/JWT_SECRET and JWT_JWKS_URL/])
 })
 
 t.test('without a key only loopback will do', async (t) => {
