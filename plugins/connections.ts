@@ -18,6 +18,7 @@ export interface ConnectionsOptions extends Omit<ConnectionManagerOptions, 'idPr
 
 const MAX_SWEEP_MS = 2000
 const DRAIN_STEP_MS = 10
+const EXPIRE_MS = 50
 
 const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify, { drainMs, ...options }) => {
   const connections = new ConnectionManager({
@@ -44,11 +45,14 @@ const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify
 
   const sweep = setInterval(() => { connections.sweep(Date.now()) }, Math.min(options.heartbeatIntervalMs / 10, MAX_SWEEP_MS))
   sweep.unref()
+  const expire = setInterval(() => { connections.expire(Date.now()) }, EXPIRE_MS)
+  expire.unref()
   // The server listens until this is over, so that health is told and requests are answered meanwhile.
   fastify.addHook('preClose', async () => {
     const drain = connections.stop(drainMs, performance.now())
     while (!drain.step(performance.now())) await sleep(DRAIN_STEP_MS)
     clearInterval(sweep)
+    clearInterval(expire)
   })
 }
 

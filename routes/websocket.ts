@@ -33,6 +33,7 @@ const NO_STATUS = 1005
 const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async (fastify, { maxMessageBytes, connectRate }) => {
   const { access, broker, connections, heraldMetrics } = fastify
   const rate = new ConnectRate(connectRate)
+  const receiver = { connections, identify: access.identify }
   fastify.decorateRequest('identity', null)
   fastify.decorateRequest('connectionsElsewhere', 0)
 
@@ -127,7 +128,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     socket.on('message', (data: Buffer, isBinary) => {
       try {
         if (data.length > maxMessageBytes) connection.close('too_large')
-        receive(connections, connection, data, isBinary, Date.now())
+        receive(receiver, connection, data, isBinary, Date.now())?.catch((error: unknown) => { fail(connection, error) })
       } catch (error) {
         fail(connection, error)
       }

@@ -69,7 +69,8 @@ async function compose (fastify: FastifyInstance, config: Config, prefix = '', a
     maxErrors: config.MAX_ERRORS,
     messageRate: config.MESSAGE_RATE,
     heartbeatIntervalMs: config.HEARTBEAT_INTERVAL_MS,
-    heartbeatTimeoutMs: config.HEARTBEAT_TIMEOUT_MS
+    heartbeatTimeoutMs: config.HEARTBEAT_TIMEOUT_MS,
+    tokenGraceMs: config.TOKEN_GRACE_SECONDS * 1000
   })
   await fastify.register(notifications, {
     brokerUrl: config.BROKER_URL,

@@ -20,6 +20,7 @@ export const SettingsSchema = Type.Object({
   JWT_JWKS_URL: optional(text('where the public keys are that tokens are verified with: a key set (JWKS) at an `https:` URL, or `http:` on this machine')),
   JWT_ISSUER: optional(text('the `iss` that a token must have')),
   JWT_AUDIENCE: optional(text('the `aud` that a token must have')),
+  TOKEN_GRACE_SECONDS: limit(25, 'how long a connection stays after its token has expired, unless it brings a fresh one, then close 4401; 0 does not wait'),
   WS_AUTH: optional(Type.Union([Type.Literal('required'), Type.Literal('optional')], {
     description: '`required` with a key, `optional` without: whether a socket needs a token, or only has it checked when it brings one'
   })),

@@ -4,7 +4,9 @@ import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { build, type Service } from './support/app.js'
+import { connect } from './support/client.js'
 import { root, start } from './support/process.js'
+import { sign } from './support/token.js'
 import { hasTool } from './support/tools.js'
 
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
@@ -79,4 +81,25 @@ asyncio.run(listen('${service.ws}/my_user_id'))`
   await breakWhileSending(service, () => stdout.all.map(Number))
 
   t.strictSame(stdout.all.map(Number), expected)
+})
+
+t.test('a client that keeps its token fresh, as in the README, outlives it', async (t) => {
+  const service = await build(t, { TOKEN_GRACE_SECONDS: 0 })
+  const exp = Math.floor(Date.now() / 1000) + 2
+  const makeToken = (seconds: number) => sign({ sub: 'ada', exp: exp + seconds })
+  const client = await connect(t, `${service.ws}/ada?token=${makeToken(0)}`)
+  const timers: NodeJS.Timeout[] = []
+  t.teardown(() => { for (const timer of timers) clearTimeout(timer) })
+  let seconds = 0
+  const context = {
+    WebSocket,
+    JSON,
+    setTimeout: (...args: Parameters<typeof setTimeout>) => { timers.push(setTimeout(...args)) },
+    fetchToken: async () => ({ token: makeToken(++seconds), expiresInMs: 1000 })
+  }
+
+  runInNewContext(`${blockWith('js', 'keepFresh', service)}\nkeepFresh`, context)(client.socket)
+
+  while (Date.now() < exp * 1000 + 500) t.match(await client.next(), { type: /^(connection_status|auth)$/ })
+  t.equal(client.socket.readyState, WebSocket.OPEN)
 })

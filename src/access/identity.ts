@@ -18,7 +18,12 @@ export interface Identity {
   userId: string | null
   /** Whether `get_stats` tells the names of others. */
   seesNames: boolean
+  /** When his token expires, in ms since 1970; undefined: never, or he has none. */
+  expiresAt?: number | undefined
 }
+
+/** The last time that there is (ECMA-262 §21.4.1.1). */
+const END_OF_TIME = 8.64e15
 
 export interface SocketPolicy {
   /** Whether a socket needs a token, or only has it checked when it brings one. */
@@ -33,6 +38,7 @@ export const hasScope = (claims: Claims, scope: Scope): boolean =>
 
 /**
  * Who a socket at the address of `userId` (null: the anonymous one) is, given the claims of its token, if it brought one.
+ * An anonymous one may bring the token of anybody, and stays anonymous.
  * @throws AppError `token_required`, `wrong_user`, `anonymous_forbidden`
  */
 export function identify (userId: string | null, claims: Claims | undefined, policy: SocketPolicy): Identity {
@@ -43,5 +49,9 @@ export function identify (userId: string | null, claims: Claims | undefined, pol
   } else if (claims.sub !== userId) {
     throw new AppError('wrong_user')
   }
-  return { userId, seesNames: policy.namesForAll || (claims !== undefined && hasScope(claims, 'stats:read')) }
+  return {
+    userId,
+    seesNames: policy.namesForAll || (claims !== undefined && hasScope(claims, 'stats:read')),
+    expiresAt: claims?.exp === undefined ? undefined : Math.min(claims.exp * 1000, END_OF_TIME)
+  }
 }

@@ -3,20 +3,21 @@ import type { Notification, Reach } from '../broker/broker.js'
 import type { Census, Cluster, LocalConnections, ReadPage } from '../broker/cluster.js'
 import { AppError } from '../errors.js'
 import { MAX_LISTED_USERS } from '../protocol/fields.js'
-import { insertNames, type ServerFrame } from '../protocol/server-frames.js'
-import { textFrameOf } from '../protocol/text-frame.js'
+import { insertNames } from '../protocol/server-frames.js'
 import { Connection } from './connection.js'
 import type { ConnectionLimits, ConnectionOwner, End } from './connection-owner.js'
 import { Drain } from './drain.js'
+import { Expiries, type ExpiryOptions } from './expiries.js'
 import { FanOut } from './fan-out.js'
 import { type HeartbeatOptions, Heartbeats } from './heartbeats.js'
 import { Replays } from './replays.js'
+import { sendCensus } from './send-census.js'
 import { type Tally, tallyOf, Traffic } from './traffic.js'
 import type { Transport } from './transport.js'
 import { UserIndex } from './user-index.js'
 import { UserNames } from './user-names.js'
 
-export interface ConnectionManagerOptions extends ConnectionLimits, HeartbeatOptions {
+export interface ConnectionManagerOptions extends ConnectionLimits, ExpiryOptions, HeartbeatOptions {
   /** Begins every connection's id: another one for every process. */
   idPrefix: string
   maxConnections: number
@@ -34,6 +35,7 @@ export class ConnectionManager implements LocalConnections {
   readonly #names = new UserNames(this.#users)
   readonly #fanOut = new FanOut(this.#users)
   readonly #heartbeats: Heartbeats
+  readonly #expiries: Expiries
   readonly #replays: Replays
   #cluster: Cluster | undefined
   /** Ended, but the socket is still shaking hands. */
@@ -54,6 +56,7 @@ export class ConnectionManager implements LocalConnections {
       onEnd: (connection, end) => { this.#ended(connection, end) }
     }
     this.#heartbeats = new Heartbeats(options)
+    this.#expiries = new Expiries(options)
     this.#replays = new Replays((connection, error) => {
       options.onFailed?.(connection, error)
       connection.close('internal_error')
@@ -85,8 +88,18 @@ export class ConnectionManager implements LocalConnections {
     const connection = new Connection(this.#owner, ++this.#lastSerial, identity, transport, this.#fanOut.lastSeq, now)
     this.#users.add(connection)
     this.#heartbeats.start(connection)
+    this.#expiries.add(connection)
     this.#cluster?.changed(connection.userId)
     return connection
+  }
+
+  /** A fresh token says who a connection is. */
+  renew (connection: Connection, { seesNames, expiresAt }: Identity): void {
+    if (connection.ended) return
+    this.#expiries.delete(connection)
+    connection.seesNames = seesNames
+    connection.expiresAt = expiresAt
+    this.#expiries.add(connection)
   }
 
   /** The socket of a connection is closed. */
@@ -111,6 +124,11 @@ export class ConnectionManager implements LocalConnections {
   /** See `Heartbeats.sweep`. */
   sweep (now: number): void {
     this.#heartbeats.sweep(this.#users, now)
+  }
+
+  /** See `Expiries.sweep`. */
+  expire (now: number): void {
+    this.#expiries.sweep(this.#users, now)
   }
 
   /** Opens no more; the steps of what it returns close all, over `windowMs`. */
@@ -175,24 +193,9 @@ export class ConnectionManager implements LocalConnections {
   /** The one place where a connection leaves, however it ended. */
   #ended (connection: Connection, end: End): void {
     this.#users.delete(connection)
+    this.#expiries.delete(connection)
     this.#cluster?.changed(connection.userId)
     this.#closing.add(connection)
     this.#options.onEnd?.(connection, end)
   }
-}
-
-function sendCensus (connection: Connection, { totalConnections, usersCount, userConnections, names }: Census, now: number): void {
-  const { userId, seesNames } = connection
-  const frame: ServerFrame = {
-    type: 'stats',
-    data: {
-      total_connections: totalConnections,
-      user_connections: userId === null ? 1 : userConnections,
-      connected_users: [],
-      ...(seesNames && usersCount > MAX_LISTED_USERS && { truncated: true })
-    },
-    timestamp: new Date(now).toISOString()
-  }
-  if (seesNames) connection.send(textFrameOf(insertNames(frame, names)))
-  else connection.send(frame)
 }

@@ -7,6 +7,7 @@ import type { ConnectionOwner, End } from './connection-owner.js'
 import { Inbound } from './inbound.js'
 import { Joining } from './joining.js'
 import { MAX_JOINED_BYTES, Outbox } from './outbox.js'
+import { statusFrame } from './status-frame.js'
 import type { Transport } from './transport.js'
 
 /** One socket: what it is sent, what it may send, and its end, which happens once. */
@@ -22,7 +23,8 @@ export class Connection implements Identity {
   /** There is one only while something waits. */
   #outbox: Outbox | undefined
   framesOut = 0
-  readonly seesNames: boolean
+  seesNames: boolean
+  expiresAt: number | undefined
   readonly openedAt: number
   /** A message or a pong came since `Heartbeats` last looked. */
   heard = false
@@ -34,11 +36,12 @@ export class Connection implements Identity {
   readonly #serial: number
   #inbound: Inbound | undefined
 
-  constructor (owner: ConnectionOwner, serial: number, { userId, seesNames }: Identity, transport: Transport, position: number, now: number) {
+  constructor (owner: ConnectionOwner, serial: number, { userId, seesNames, expiresAt }: Identity, transport: Transport, position: number, now: number) {
     this.#owner = owner
     this.#serial = serial
     this.userId = userId
     this.seesNames = seesNames
+    this.expiresAt = expiresAt
     this.openedAt = now
     this.#transport = transport
     this.#position = position
@@ -59,19 +62,7 @@ export class Connection implements Identity {
 
     this.#joining?.start(replay.read, replay.gap)
     this.#position = replay.after
-    this.queue(encode({
-      type: 'connection_status',
-      data: {
-        status: 'connected',
-        user_id: this.userId,
-        timestamp: new Date(now).toISOString(),
-        total_connections: totalConnections + replay.connectionsElsewhere,
-        connection_id: this.id,
-        last_event_id: replay.lastEventId,
-        resume,
-        replayed: replay.count
-      }
-    }))
+    this.queue(encode(statusFrame(this, replay, resume, totalConnections, now)))
     if (resume === 'none' && this.#joining?.isUpToDate(replay.after) === true) this.#joining = undefined
     this.#transport.resume()
   }

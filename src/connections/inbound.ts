@@ -10,6 +10,8 @@ const MAX_LATE = 1000
 /** What one connection has sent: how much, how fast, and how often in a row it could not be accepted. */
 export class Inbound {
   frames = 0
+  /** A token is being checked. */
+  authenticating = false
   readonly #limits: InboundLimits
   readonly #rateLimit: RateLimit
   #errorsInRow = 0

@@ -1,17 +1,24 @@
-import { AppError } from '../errors.js'
+import type { Identity } from '../access/identity.js'
+import { AppError, errorEntry } from '../errors.js'
 import { type ClientFrame, type ClientFrameType, decode } from '../protocol/client-frames.js'
 import { pongFrame } from '../protocol/text-frame.js'
 import type { Connection } from './connection.js'
 import type { ConnectionManager } from './connection-manager.js'
 import type { Inbound } from './inbound.js'
 
-interface Context {
-  connection: Connection
+export interface Receiver {
   connections: ConnectionManager
+  /** Who a connection of this user (null: anonymous) is with this token; a promise only where something has to be fetched. Throws an `AppError`. */
+  identify: (userId: string | null, token: string) => Identity | Promise<Identity>
+}
+
+interface Context extends Receiver {
+  connection: Connection
+  inbound: Inbound
   now: number
 }
 
-type Handlers = { [T in ClientFrameType]: (context: Context, frame: ClientFrame<T>) => void }
+type Handlers = { [T in ClientFrameType]: (context: Context, frame: ClientFrame<T>) => void | Promise<void> }
 
 const handlers = {
   ping ({ connection, now }, { id }) {
@@ -22,24 +29,45 @@ const handlers = {
     connections.sendStats(connection, now)
   },
 
+  auth (context, { token }) {
+    const { connection, identify, inbound } = context
+    if (inbound.authenticating) throw new AppError('auth_pending')
+    const identity = identify(connection.userId, token)
+    if (!(identity instanceof Promise)) {
+      renew(context, identity)
+      return
+    }
+    inbound.authenticating = true
+    return identity.then((identity) => { renew(context, identity) }).finally(() => { inbound.authenticating = false })
+  },
+
   disconnect ({ connection }) {
     connection.close('disconnect')
   }
 } satisfies Handlers
 
-/** Answers one message of a connection. A client's fault becomes an `error` frame; anything else is thrown. */
-export function receive (connections: ConnectionManager, connection: Connection, data: Buffer, isBinary: boolean, now: number): void {
+function renew ({ connection, connections }: Context, identity: Identity): void {
+  connections.renew(connection, identity)
+  const { expiresAt } = identity
+  connection.send({ type: 'auth', data: { expires_at: expiresAt === undefined ? null : new Date(expiresAt).toISOString() } })
+}
+
+/**
+ * Answers one message of a connection. A client's fault becomes an `error` frame; anything else is thrown.
+ * Returns a promise where the answer takes time; what comes meanwhile is answered before it.
+ */
+export function receive (receiver: Receiver, connection: Connection, data: Buffer, isBinary: boolean, now: number): Promise<void> | undefined {
   if (isBinary) connection.close('binary_frame')
   const inbound = connection.hear(now)
   if (!keepsPace(connection, inbound, now)) return
+  const context = { ...receiver, connection, inbound, now }
   try {
     const frame = decode(data.toString())
-    handle(frame.type, { connection, connections, now }, frame)
+    const answered = handle(frame.type, context, frame)
+    if (answered instanceof Promise) return answered.then(() => { inbound.accepted() }).catch((error: unknown) => { refuse(context, error) })
     inbound.accepted()
   } catch (error) {
-    if (!(error instanceof AppError)) throw error
-    refuse(connection, error, now)
-    if (inbound.refused()) connection.close('too_many_errors')
+    refuse(context, error)
   }
 }
 
@@ -64,17 +92,24 @@ function keepsPace (connection: Connection, inbound: Inbound, now: number): bool
     return false
   }
   const pace = inbound.take(now)
-  if (pace === 'over') refuse(connection, new AppError('rate_limited'), now)
+  if (pace === 'over') sendError(connection, new AppError('rate_limited'), now)
   else if (pace === 'far_over') connection.close('rate_limited')
   return pace === 'within'
 }
 
-function refuse (connection: Connection, { code, message, field }: AppError, now: number): void {
+/** What is not the client's fault is not counted as an error of his. */
+function refuse ({ connection, inbound, now }: Context, error: unknown): void {
+  if (!(error instanceof AppError)) throw error
+  sendError(connection, error, now)
+  if ((errorEntry(error.code).status ?? 400) < 500 && inbound.refused()) connection.close('too_many_errors')
+}
+
+function sendError (connection: Connection, { code, message, field }: AppError, now: number): void {
   if (connection.ended) return
   connection.send({ type: 'error', data: { code, message, ...(field !== undefined && { field }) }, timestamp: new Date(now).toISOString() })
 }
 
-function handle<T extends ClientFrameType> (type: T, context: Context, frame: ClientFrame<T>): void {
+function handle<T extends ClientFrameType> (type: T, context: Context, frame: ClientFrame<T>): void | Promise<void> {
   const handler: Handlers[T] = handlers[type]
-  handler(context, frame)
+  return handler(context, frame)
 }

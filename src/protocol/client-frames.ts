@@ -16,6 +16,15 @@ export const clientFrames = {
     type: Type.Literal('get_stats')
   }, { additionalProperties: false, description: 'asks for `stats`', examples: [{ type: 'get_stats' }] }),
 
+  auth: Type.Object({
+    type: Type.Literal('auth'),
+    token: Type.String({ description: 'a fresh token of the same user', examples: ['eyJhbGciOiJIUzI1NiJ9.e30.x'] })
+  }, {
+    additionalProperties: false,
+    description: 'brings a fresh token before the one before it ends the connection; asks for an `auth`',
+    examples: [{ type: 'auth', token: 'eyJhbGciOiJIUzI1NiJ9.e30.x' }]
+  }),
+
   disconnect: Type.Object({
     type: Type.Literal('disconnect')
   }, { additionalProperties: false, description: 'asks the server to close with 1000', examples: [{ type: 'disconnect' }] })

@@ -59,6 +59,16 @@ export const serverFrames = {
     examples: [{ type: 'stats', data: { total_connections: 5, user_connections: 2, connected_users: ['ann', 'ben'] }, timestamp }]
   }),
 
+  auth: Type.Object({
+    type: Type.Literal('auth'),
+    data: Type.Object({
+      expires_at: Type.Union([TimestampSchema, Type.Null()], { description: 'when the token expires; null: never', examples: [timestamp] })
+    })
+  }, {
+    description: 'the token of an `auth` is good, and stands for the connection from here on; a bad one is answered by an `error`, and changes nothing',
+    examples: [{ type: 'auth', data: { expires_at: timestamp } }]
+  }),
+
   heartbeat: Type.Object({
     type: Type.Literal('heartbeat'),
     timestamp: TimestampSchema

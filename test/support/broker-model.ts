@@ -243,7 +243,8 @@ const managerOptions = {
   maxConnections: 100,
   maxConnectionsPerUser: 10,
   heartbeatIntervalMs: 25_000,
-  heartbeatTimeoutMs: 10_000
+  heartbeatTimeoutMs: 10_000,
+  tokenGraceMs: 0
 }
 
 const concerns = ({ userId, excludeUser }: Sent, client: Client): boolean =>

@@ -15,7 +15,8 @@ const options: ConnectionManagerOptions = {
   maxErrors: 10,
   messageRate: 20,
   heartbeatIntervalMs: 1000,
-  heartbeatTimeoutMs: 400
+  heartbeatTimeoutMs: 400,
+  tokenGraceMs: 0
 }
 
 const notification = (seq: number, more: Partial<Notification> = {}): Notification => ({

@@ -16,7 +16,8 @@ const options = {
   maxErrors: 10,
   messageRate: 20,
   heartbeatIntervalMs: 1000,
-  heartbeatTimeoutMs: 400
+  heartbeatTimeoutMs: 400,
+  tokenGraceMs: 0
 }
 
 interface Peer { connection: Connection, transport: FakeTransport }
