@@ -19,7 +19,7 @@ const originsPlugin: FastifyPluginAsync<OriginPolicy> = async (fastify, policy) 
   if (!fastify.hasRequestDecorator('corsPreflightEnabled')) {
     await fastify.register(cors, {
       delegator: (request, done) => {
-        done(null, { origin: allowed(request), methods: ['GET', 'POST'], allowedHeaders: ['Authorization', 'Content-Type'], maxAge: 600, strictPreflight: false })
+        done(null, { origin: allowed(request), methods: ['GET', 'POST', 'DELETE'], allowedHeaders: ['Authorization', 'Content-Type'], maxAge: 600, strictPreflight: false })
       }
     })
   }

@@ -12,6 +12,7 @@ import problems, { answerClientError, sendProblem, sendRouterProblem } from '../
 import requestMetrics from '../plugins/request-metrics.js'
 import validation from '../plugins/validation.js'
 import websocket from '../plugins/websocket.js'
+import connectionsRoutes from '../routes/connections.js'
 import healthRoutes from '../routes/health.js'
 import metricsRoutes from '../routes/metrics.js'
 import notificationsRoutes from '../routes/notifications.js'
@@ -110,6 +111,7 @@ async function registerApi (api: FastifyInstance, config: Config): Promise<void>
   await api.register(websocketRoutes, { maxMessageBytes: config.MAX_MESSAGE_BYTES, connectRate: config.CONNECT_RATE })
   await api.register(notificationsRoutes, { maxBodyBytes: config.MAX_BODY_BYTES })
   await api.register(statsRoutes)
+  await api.register(connectionsRoutes)
   await api.register(testPageRoutes, { enabled: config.TEST_PAGE })
   await api.register(unknownRoutes)
 }

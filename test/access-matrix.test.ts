@@ -1,44 +1,42 @@
-import { createHmac, generateKeyPairSync } from 'node:crypto'
-import t from 'tap'
+import { createHmac } from 'node:crypto'
+import t, { type Test } from 'tap'
 import type { HeraldOptions } from '../src/app.js'
 import { ALL_SCOPES, build, SECRET, type Service } from './support/app.js'
 import { connect, refusal } from './support/client.js'
-import { makeToken, sign, signAsymmetric } from './support/token.js'
-
-const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
-const otherRsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
-const publicPem = rsa.publicKey.export({ type: 'spki', format: 'pem' }).toString()
+import { KeyServer, SigningKey } from './support/key-server.js'
+import { makeToken, sign } from './support/token.js'
 
 const soon = Math.floor(Date.now() / 1000) + 60
 const past = soon - 120
 const right = { sub: 'ada', scope: ALL_SCOPES, exp: soon }
 const unsigned = makeToken({ alg: 'none' }, right, () => Buffer.alloc(0))
-const confused = makeToken({ alg: 'HS256' }, right, (input) => createHmac('sha256', publicPem).update(input).digest())
 
-/** Each way a token can be wrong, for a service with a public key and for one with a secret. */
+/** Each way a token can be wrong; `signWith` signs as somebody else when it is told to. */
+const tokensOf = (signWith: (claims: object, asAnother?: true) => string, confused: string) => ({
+  none: undefined,
+  badSignature: signWith(right, true),
+  expired: signWith({ ...right, exp: past }),
+  notYet: signWith({ ...right, nbf: soon }),
+  algNone: unsigned,
+  confused,
+  otherUser: signWith({ ...right, sub: 'ben' }),
+  noScope: signWith({ ...right, scope: 'something:else' }),
+  right: signWith(right)
+})
+
+const tokensOfKey = (key: SigningKey) => {
+  const another = new SigningKey(key.kid, key.header.alg)
+  const confused = makeToken({ alg: 'HS256', kid: key.kid }, right, (input) => createHmac('sha256', key.pem).update(input).digest())
+  return tokensOf((claims, asAnother) => (asAnother === true ? another : key).sign(claims), confused)
+}
+
+const keys = { rsa: new SigningKey('a', 'RS256'), ec: new SigningKey('b', 'ES256'), ed: new SigningKey('c', 'EdDSA') }
+const keyServer = await KeyServer.start(t, Object.values(keys).map((key) => key.jwk()))
 const carriers = {
-  publicKey: {
-    none: undefined,
-    badSignature: signAsymmetric('RS256', right, otherRsa.privateKey),
-    expired: signAsymmetric('RS256', { ...right, exp: past }, rsa.privateKey),
-    notYet: signAsymmetric('RS256', { ...right, nbf: soon }, rsa.privateKey),
-    algNone: unsigned,
-    confused,
-    otherUser: signAsymmetric('RS256', { ...right, sub: 'ben' }, rsa.privateKey),
-    noScope: signAsymmetric('RS256', { ...right, scope: 'something:else' }, rsa.privateKey),
-    right: signAsymmetric('RS256', right, rsa.privateKey)
-  },
-  secret: {
-    none: undefined,
-    badSignature: sign(right, 'another secret'),
-    expired: sign({ ...right, exp: past }),
-    notYet: sign({ ...right, nbf: soon }),
-    algNone: unsigned,
-    confused,
-    otherUser: sign({ ...right, sub: 'ben' }),
-    noScope: sign({ ...right, scope: 'something:else' }),
-    right: sign(right)
-  }
+  rsa: tokensOfKey(keys.rsa),
+  ec: tokensOfKey(keys.ec),
+  ed: tokensOfKey(keys.ed),
+  secret: tokensOf((claims, asAnother) => sign(claims, asAnother === true ? 'another secret' : SECRET), tokensOfKey(keys.rsa).confused)
 }
 
 type Case = keyof typeof carriers.secret
@@ -70,14 +68,21 @@ const rows = (socket: Row, anonymous: Row): Record<string, Row> => ({
   '/api/v1/ws/broadcast': always(404),
   'POST /api/v1/ws/notify/:user_id': scoped,
   'POST /api/v1/ws/broadcast': scoped,
+  'DELETE /api/v1/ws/connections/:user_id': scoped,
   'OPTIONS /api/v1/ws*': always(204)
 })
 
-const services: Array<{ name: string, settings: HeraldOptions, tokens: typeof carriers.secret | typeof carriers.publicKey, table: Record<string, Row> }> = [
+const services: Array<{ name: string, settings: HeraldOptions, tokens: typeof carriers.secret, table: Record<string, Row> }> = [
+  ...Object.entries(keys).map(([kind, { pem }]) => ({
+    name: `with a public key, ${kind}`,
+    settings: { JWT_SECRET: '', JWT_PUBLIC_KEY: pem, TEST_PAGE: true },
+    tokens: carriers[kind as keyof typeof keys],
+    table: rows(ownSocket, anonymousForbidden)
+  })),
   {
-    name: 'with a public key',
-    settings: { JWT_SECRET: '', JWT_PUBLIC_KEY: publicPem, TEST_PAGE: true },
-    tokens: carriers.publicKey,
+    name: 'with a key set',
+    settings: { JWT_SECRET: '', JWT_JWKS_URL: keyServer.url, TEST_PAGE: true },
+    tokens: carriers.ec,
     table: rows(ownSocket, anonymousForbidden)
   },
   {
@@ -105,12 +110,43 @@ for (const { name, settings, tokens, table } of services) {
         t.fail(`${address} has no row`)
         continue
       }
-      for (const [tokenCase, token] of Object.entries(tokens) as Array<[Case, string | undefined]>) {
+      await Promise.all((Object.entries(tokens) as Array<[Case, string | undefined]>).map(async ([tokenCase, token]) => {
         t.equal(await statusOf(service, method, url, token), row[tokenCase], `${address}, ${tokenCase}`)
-        if (row.right !== 426 && row.none !== 426) continue
+        if (row.right !== 426 && row.none !== 426) return
         const expected = row[tokenCase] === 426 ? 101 : row[tokenCase]
         t.equal(await upgradeStatusOf(t, service, url, token), expected, `upgrade ${url}, ${tokenCase}`)
-      }
+      }))
+    }
+  })
+}
+
+/** What an `auth` frame gets. */
+const answers: Omit<Record<Case, string>, 'none'> = {
+  badSignature: 'token_invalid',
+  expired: 'token_expired',
+  notYet: 'token_invalid',
+  algNone: 'token_invalid',
+  confused: 'token_invalid',
+  otherUser: 'wrong_user',
+  noScope: 'auth',
+  right: 'auth'
+}
+
+for (const { name, settings, tokens } of services) {
+  t.test(`${name}: a token means the same, however it comes`, async (t) => {
+    const service = await build(t, { ...settings, MAX_ERRORS: 0 })
+    const address = `${service.ws}/ada`
+    const running = await connect(t, `${address}?token=${tokens.right}`)
+    await running.next()
+
+    for (const [tokenCase, answer] of Object.entries(answers) as Array<[keyof typeof answers, string]>) {
+      const token = String(tokens[tokenCase])
+      const expected = ownSocket[tokenCase] === 426 ? 101 : ownSocket[tokenCase]
+      t.equal(await handshake(t, `${address}?token=${token}`), expected, `query, ${tokenCase}`)
+      t.equal(await handshake(t, address, { protocols: ['herald.v1', `bearer.${token}`] }), expected, `subprotocol, ${tokenCase}`)
+      running.send({ type: 'auth', token })
+      const { type, data } = await running.next()
+      t.equal(type === 'error' ? data['code'] : type, answer, `frame, ${tokenCase}`)
     }
   })
 }
@@ -150,9 +186,11 @@ async function statusOf ({ port }: Service, method: string, url: string, token: 
   return response.status
 }
 
-async function upgradeStatusOf (t: Parameters<typeof connect>[0], { port }: Service, url: string, token: string | undefined): Promise<number> {
-  const address = `ws://127.0.0.1:${port}${url.replace(':user_id', 'ada')}`
-  const options = token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }
+async function upgradeStatusOf (t: Test, { port }: Service, url: string, token: string | undefined): Promise<number> {
+  return await handshake(t, `ws://127.0.0.1:${port}${url.replace(':user_id', 'ada')}`, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } })
+}
+
+async function handshake (t: Test, address: string, options: Parameters<typeof connect>[2] = {}): Promise<number> {
   try {
     const { socket } = await connect(t, address, options)
     socket.terminate()

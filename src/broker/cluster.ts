@@ -26,6 +26,8 @@ export interface LocalConnections {
   getTotalConnectionsCount: () => number
   getUserConnectionsCount: (userId: string) => number
   getConnectedUsers: () => string[]
+  /** Closes the sockets of this user that are here: how many. */
+  closeHere: (userId: string) => number
   /**
    * Notifications beyond the `seq` `after` may have been missed: from here on every connection reads what it lacks from the journal first.
    * Undefined: the journal is another one, and everything in it is new to them.
@@ -49,6 +51,11 @@ export interface Cluster {
    * @throws AppError `not_ready`
    */
   takeConnect: (address: string, opens: boolean, perSecond: number) => Promise<boolean>
+  /**
+   * Closes the sockets of this user on other nodes: how many, as far as these nodes have answered within a second.
+   * @throws AppError `not_ready`
+   */
+  closeElsewhere: (userId: string) => Promise<number>
   /**
    * All nodes together; the names may be a second old.
    * @throws AppError `not_ready`

@@ -142,6 +142,20 @@ export class ConnectionManager implements LocalConnections {
     return { ...tallyOf(this.#users, this.#closing, this.#traffic), replayed: this.#replays.count }
   }
 
+  /**
+   * Closes the sockets of a user, on all nodes: how many. Where other nodes cannot be asked, those that are here are closed all the same.
+   * @throws AppError `not_ready` when the others cannot be asked
+   */
+  async disconnectUser (userId: string): Promise<number> {
+    return this.closeHere(userId) + (await this.#cluster?.closeElsewhere(userId) ?? 0)
+  }
+
+  closeHere (userId: string): number {
+    const own = [...this.#users.of(userId)]
+    for (const connection of own) connection.close('disconnected_by_operator')
+    return own.length
+  }
+
   getUserConnectionsCount (userId: string): number {
     return this.#users.countOf(userId)
   }

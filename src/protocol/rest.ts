@@ -54,6 +54,10 @@ export const BroadcastOutcomeSchema = Type.Object({
 }, { examples: [{ id: 'mbxk3v2q7f-44', connections: 5, users: 3, stored: true }] })
 export type BroadcastOutcome = Static<typeof BroadcastOutcomeSchema>
 
+export const DisconnectOutcomeSchema = Type.Object({
+  closed: count('sockets of this user that were closed, on all nodes')
+}, { examples: [{ closed: 2 }] })
+
 export const HealthReplySchema = Type.Object({
   status: Type.Literal('ok', { description: 'all is well; else the answer is a problem that says which part is not', examples: ['ok'] })
 }, { examples: [{ status: 'ok' }] })

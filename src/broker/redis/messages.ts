@@ -3,6 +3,7 @@ import type { Ack } from './calls.js'
 
 const LINE_FEED = 0x0a
 const ACK = 'ack '
+const CLOSE = 'close '
 
 /**
  * A notification as it comes over the channel of a node, with the node and the call that have published it: `publish` (`lua-publish.ts`)
@@ -28,8 +29,18 @@ export function decodePublished (message: Buffer): { epoch: string, node: string
 export const encodeAcks = (acks: Ack[]): string => `${ACK}${JSON.stringify(acks)}`
 
 /** Undefined: it is none. */
-export function decodeAcks (message: Buffer): Ack[] | undefined {
-  return message.toString('latin1', 0, ACK.length) === ACK ? JSON.parse(message.toString('utf8', ACK.length)) as Ack[] : undefined
+export const decodeAcks = (message: Buffer): Ack[] | undefined => decode<Ack[]>(ACK, message)
+
+/** What asks a node to close the sockets of a user: which node asks, in which call. */
+export type CloseRequest = [node: string, call: string, userId: string]
+
+export const encodeClose = (request: CloseRequest): string => `${CLOSE}${JSON.stringify(request)}`
+
+/** Undefined: it is none. */
+export const decodeClose = (message: Buffer): CloseRequest | undefined => decode<CloseRequest>(CLOSE, message)
+
+function decode<T> (kind: string, message: Buffer): T | undefined {
+  return message.toString('latin1', 0, kind.length) === kind ? JSON.parse(message.toString('utf8', kind.length)) as T : undefined
 }
 
 /** What `read` (`lua-read.ts`) answers. */

@@ -6,7 +6,7 @@ import type { JournalOptions } from '../journal.js'
 import { Trouble } from '../trouble.js'
 import { type Ack, Calls } from './calls.js'
 import { keepOutcome, outcomeOf } from './outcomes.js'
-import { decodeAcks, decodePublished, encodeAcks } from './messages.js'
+import { decodeAcks, decodeClose, decodePublished, encodeAcks } from './messages.js'
 import { REMOVE_AT_ONCE } from './library.js'
 import { RedisCluster } from './redis-cluster.js'
 import { RedisLink } from './redis-link.js'
@@ -63,7 +63,7 @@ export class RedisBroker implements Broker {
       beat: async (text) => Number(await this.#link.call('beat', this.#node, this.#newEpoch, text)),
       onTrouble: (error) => { this.#trouble.note(error) }
     })
-    this.cluster = new RedisCluster(this.#node, this.#link)
+    this.cluster = new RedisCluster(this.#node, this.#link, this.#calls)
     this.#reader = new RedisReader({ node: this.#node, link: this.#link, cluster: this.cluster, retentionMs: options.retentionMs, now: () => this.#now() })
   }
 
@@ -191,13 +191,19 @@ export class RedisBroker implements Broker {
       for (const ack of acks) this.#calls.acknowledge(ack)
       return
     }
+    const close = decodeClose(message)
+    if (close !== undefined) {
+      const [node, call, userId] = close
+      this.#answer(node, call, { connections: this.cluster.connections?.closeHere(userId) ?? 0, users: 0 })
+      return
+    }
     const { epoch, node, call, notification } = decodePublished(message)
     this.#enter(epoch)
     this.#hear(notification.id)
     this.#options.deliver(notification).then((reach) => { this.#answer(node, call, reach) }).catch(this.#options.onTrouble)
   }
 
-  /** Tells the node that published a notification how many it was handed to here. */
+  /** Tells the node that made a call how many sockets it concerned here. */
   #answer (node: string, call: string, { connections, users }: Reach): void {
     const ack: Ack = [call, connections, users]
     if (node === this.#node) this.#calls.acknowledge(ack)

@@ -1,17 +1,20 @@
 import { AppError } from '../../errors.js'
 import { MAX_LISTED_USERS } from '../../protocol/fields.js'
 import { type Census, type Cluster, type LocalConnections, namesAreOld } from '../cluster.js'
+import type { Calls } from './calls.js'
+import { encodeClose } from './messages.js'
 import type { RedisLink } from './redis-link.js'
 
 /** Users that are told about at once. */
 const AT_ONCE = 500
 
-type Link = Pick<RedisLink, 'ready' | 'call' | 'forgotten'>
+type Link = Pick<RedisLink, 'ready' | 'call' | 'publish' | 'forgotten'>
 
 /** Who is connected where: Redis is told of the users of this node, and asked about the others. */
 export class RedisCluster implements Cluster {
   readonly #node: string
   readonly #link: Link
+  readonly #calls: Calls
   #connections: LocalConnections | undefined
   /** Users whose number of sockets has changed, and Redis was not told. */
   #changed = new Set<string>()
@@ -20,9 +23,10 @@ export class RedisCluster implements Cluster {
   #telling: Promise<void> | undefined
   #names = { count: 0, json: Buffer.from('[]'), at: -Infinity }
 
-  constructor (node: string, link: Link) {
+  constructor (node: string, link: Link, calls: Calls) {
     this.#node = node
     this.#link = link
+    this.#calls = calls
   }
 
   get connections (): LocalConnections | undefined { return this.#connections }
@@ -57,12 +61,22 @@ export class RedisCluster implements Cluster {
   async countElsewhere (userId: string | null): Promise<number> {
     if (!this.#link.ready) throw unreachable()
     if (userId === null) return 0
-    const found = await this.#ask('whereabouts', userId) as Array<Buffer | number>
-    let count = 0
-    for (let i = 0; i < found.length; i += 2) {
-      if (String(found[i]) !== this.#node) count += Number(found[i + 1])
+    return (await this.#whereElse(userId)).reduce((sum, [, count]) => sum + count, 0)
+  }
+
+  async closeElsewhere (userId: string): Promise<number> {
+    if (!this.#link.ready) throw unreachable()
+    const nodes = await this.#whereElse(userId)
+    const call = this.#calls.begin()
+    try {
+      const message = encodeClose([this.#node, call.id, userId])
+      const heard = await Promise.all(nodes.map(async ([node]) => await this.#link.publish(node, message)))
+      return (await call.reach(heard.reduce((sum, count) => sum + count, 0))).connections
+    } catch {
+      throw unreachable()
+    } finally {
+      call.end()
     }
-    return count
   }
 
   async takeConnect (address: string, opens: boolean, perSecond: number): Promise<boolean> {
@@ -116,6 +130,16 @@ export class RedisCluster implements Cluster {
   /** Who asks for notifications has a socket, or is about to. */
   #countOf (userId: string): number {
     return this.#connections === undefined ? 1 : this.#connections.getUserConnectionsCount(userId)
+  }
+
+  /** The other nodes where this user has sockets, and how many. */
+  async #whereElse (userId: string): Promise<Array<[node: string, count: number]>> {
+    const found = await this.#ask('whereabouts', userId) as Array<Buffer | number>
+    const nodes: Array<[string, number]> = []
+    for (let i = 0; i < found.length; i += 2) {
+      if (String(found[i]) !== this.#node) nodes.push([String(found[i]), Number(found[i + 1])])
+    }
+    return nodes
   }
 
   async #ask (name: string, ...args: Array<string | number>): Promise<unknown> {

@@ -92,8 +92,9 @@ export class RedisLink implements LinkState {
     }
   }
 
-  async publish (node: string, message: string): Promise<void> {
-    await this.#commands.publish(channelOf(node), message)
+  /** Resolves with how many have heard it: 1, or 0 where the node is gone. */
+  async publish (node: string, message: string): Promise<number> {
+    return await this.#commands.publish(channelOf(node), message)
   }
 
   /** To be called about twice a second: looks whether what is published comes back, and mends what does not. */

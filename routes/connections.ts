@@ -1,0 +1,16 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import fp from 'fastify-plugin'
+import { DisconnectOutcomeSchema, UserParamsSchema } from '../src/protocol/rest.js'
+
+const connectionsRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
+  // A body would mean nothing, and some clients say that it is JSON where there is none.
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser('*', async () => undefined)
+
+  fastify.delete('/connections/:user_id', {
+    onRequest: fastify.access.requireScope('connections:manage'),
+    schema: { params: UserParamsSchema, response: { 200: DisconnectOutcomeSchema } }
+  }, async ({ params }) => ({ closed: await fastify.connections.disconnectUser(params.user_id) }))
+}
+
+export default fp(connectionsRoutes, { name: 'routes/connections', encapsulate: true, dependencies: ['connections', 'notifications', 'validation', 'access'] })

@@ -1,0 +1,68 @@
+import t from 'tap'
+import { addressOf, build, SECRET } from '../support/app.js'
+import { connect } from '../support/client.js'
+import { startServer } from '../support/process.js'
+import { startRedis } from '../support/redis.js'
+import { sign } from '../support/token.js'
+import { hasTool } from '../support/tools.js'
+import { until } from '../support/wait.js'
+
+if (!hasTool(t, 'redis')) process.exit()
+
+const authorization = `Bearer ${sign({ scope: 'connections:manage' })}`
+
+async function disconnect (http: string, userId: string) {
+  const response = await fetch(`${http}/connections/${userId}`, { method: 'DELETE', headers: { authorization } })
+  return { status: response.status, retryAfter: response.headers.get('retry-after'), body: await response.json() as Record<string, unknown> }
+}
+
+t.test('the sockets of a user are closed on all nodes, and counted', async (t) => {
+  const { url } = await startRedis(t)
+  const [one, two, three] = [await build(t, { BROKER_URL: url }), await build(t, { BROKER_URL: url }), await build(t, { BROKER_URL: url })]
+  const his = [await connect(t, addressOf(one, 'ada')), await connect(t, addressOf(two, 'ada')), await connect(t, addressOf(two, 'ada'))]
+  const other = await connect(t, addressOf(two, 'ben'))
+  for (const client of [...his, other]) await client.next()
+
+  t.match(await disconnect(three.http, 'ada'), { status: 200, body: { closed: 3 } })
+
+  for (const { closed } of his) t.equal((await closed).code, 4503)
+  other.send({ type: 'ping' })
+  t.match(await other.next(), { type: 'pong' })
+  t.match(await disconnect(two.http, 'ben'), { body: { closed: 1 } })
+  t.match(await disconnect(one.http, 'ben'), { body: { closed: 0 } })
+})
+
+t.test('a node that is silent, or dead, is not waited for longer than a second', async (t) => {
+  const { url } = await startRedis(t)
+  const here = await build(t, { BROKER_URL: url })
+  const there = await startServer(t, { BROKER_URL: url, JWT_SECRET: SECRET })
+  const mine = await connect(t, addressOf(here, 'ada'))
+  const his = await connect(t, addressOf(there, 'ada'))
+  for (const client of [mine, his]) await client.next()
+
+  there.kill('SIGSTOP')
+  const started = performance.now()
+  const silent = await disconnect(here.http, 'ada')
+  const took = performance.now() - started
+
+  t.match(silent, { status: 200, body: { closed: 1 } })
+  t.ok(took < 3000, `${took} ms`)
+  t.equal((await mine.closed).code, 4503)
+  there.kill('SIGKILL')
+  await there.exited
+  t.match(await disconnect(here.http, 'ada'), { status: 200, body: { closed: 0 } })
+})
+
+t.test('without Redis it is answered 503; what is here is closed', async (t) => {
+  const redis = await startRedis(t)
+  const service = await build(t, { BROKER_URL: redis.url })
+  const client = await connect(t, addressOf(service, 'ada'))
+  await client.next()
+  redis.kill('SIGKILL')
+  await until(async () => (await fetch(`http://127.0.0.1:${service.port}/health/ready`)).status === 503, 10_000)
+
+  const refused = await disconnect(service.http, 'ada')
+
+  t.match(refused, { status: 503, retryAfter: /^\d+$/, body: { code: 'not_ready' } })
+  t.equal((await client.closed).code, 4503)
+})
