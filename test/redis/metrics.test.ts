@@ -27,18 +27,18 @@ t.test('with Redis the metrics say how the way there stands, and none is missing
 
   const { body: { id } } = await service.post('/notify/ada', { notification_type: 'info', message: {} })
   t.match(await client.nextOf('notification'), { id })
-  const up = await when((now) => now.value('herald_redis_up') === 1 && now.value('herald_redis_probe_duration_seconds') > 0)
+  const up = await when((now) => now.value('herald_ready') === 1 && now.value('herald_redis_up') === 1 && now.value('herald_redis_probe_duration_seconds') > 0)
   redis.kill('SIGKILL')
   await redis.exited
   await when((now) => now.value('herald_redis_up') === 0)
   const refused = await service.post('/notify/ada', { notification_type: 'info', message: {} })
   const down = await when((now) => now.value('herald_redis_probe_age_seconds') > 1)
   await startRedis(t, { port: redis.port })
-  const again = await when((now) => now.value('herald_redis_up') === 1 && now.value('herald_redis_probe_age_seconds') < 1)
+  const again = await when((now) => now.value('herald_ready') === 1 && now.value('herald_redis_up') === 1 && now.value('herald_redis_probe_age_seconds') < 1)
 
   t.equal(refused.status, 503)
-  t.strictSame([up, down, again].map((now) => now.value('herald_ready')), [1, 0, 1])
-  t.equal(again.value('herald_redis_reconnects_total'), down.value('herald_redis_reconnects_total') + 1)
+  t.equal(down.value('herald_ready'), 0)
+  t.ok(again.value('herald_redis_reconnects_total') > down.value('herald_redis_reconnects_total'))
   t.equal(down.value('herald_notifications_total{kind="notify",outcome="journal_unavailable"}'), 1)
   t.equal(up.value('herald_journal_commit_duration_seconds_count'), 1)
   t.equal(up.value('herald_delivery_duration_seconds_count{kind="notify"}'), 1)
