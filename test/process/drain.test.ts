@@ -97,5 +97,6 @@ t.test('two nodes that are restarted one after the other are not missed (npm run
   const { problems, ...counts } = await rollingRestart({ clients: 200, drainSeconds: 4 })
 
   t.strictSame(problems, [])
+  t.strictSame([counts.unanswered, counts.refused], [0, 0], 'every POST was answered')
   t.ok(counts.answered > 10 && counts.resumes >= 200 && counts.told >= 200, JSON.stringify(counts))
 })
