@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import jwt, { type FastifyJWTOptions, type JWT } from '@fastify/jwt'
-import type { FastifyPluginAsync, onRequestHookHandler } from 'fastify'
+import type { FastifyPluginAsync, FastifyRequest, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Claims, hasScope, type Identity, identify, type Scope, scopes, type SocketPolicy } from '../src/access/identity.js'
 import type { Key, TokenHeader } from '../src/access/key-set.js'
@@ -20,8 +20,8 @@ export interface Access {
    * a key has to be fetched. Throws what the upgrade is refused with.
    */
   identify: (userId: string | null, token: string | undefined) => Identity | Promise<Identity>
-  /** A hook that lets only tokens with the scope pass. */
-  requireScope: (scope: Scope) => onRequestHookHandler
+  /** A hook that lets only tokens with the scope pass, and has its name. */
+  requireScope: (scope: Scope) => onRequestHookHandler & { scope: Scope }
   /** A token with every scope where the key is a random one, which nobody else can sign with. */
   developerToken: string | undefined
 }
@@ -84,12 +84,12 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
       const claims = token === undefined ? undefined : verify(token)
       return claims instanceof Promise ? claims.then((claims) => identify(userId, claims, policy)) : identify(userId, claims, policy)
     },
-    requireScope: (scope) => async (request) => {
+    requireScope: (scope) => Object.assign(async (request: FastifyRequest) => {
       const token = extractToken(request)
       if (token === undefined) throw new AppError('token_required')
       const claims = verify(token)
       if (!hasScope(claims instanceof Promise ? await claims : claims, scope)) throw new AppError('scope_missing', `the token does not have the scope ${scope}`)
-    },
+    }, { scope }),
     developerToken: keyed ? undefined : tokens.sign({ sub: 'my_user_id', scope: scopes.join(' ') })
   })
 

@@ -24,8 +24,8 @@ const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify
   const connections = new ConnectionManager({
     ...options,
     idPrefix: randomBytes(4).toString('hex'),
-    onFailed ({ id }, error) {
-      fastify.log.error({ err: error, connection_id: id }, 'failed')
+    onFailed ({ id, userId }, error) {
+      fastify.log.error({ err: error, connection_id: id, user_id: userId }, 'failed')
     },
     onEnd ({ id, userId, openedAt, framesIn, framesOut }, end) {
       const { code, reason } = end

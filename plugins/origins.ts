@@ -19,7 +19,14 @@ const originsPlugin: FastifyPluginAsync<OriginPolicy> = async (fastify, policy) 
   if (!fastify.hasRequestDecorator('corsPreflightEnabled')) {
     await fastify.register(cors, {
       delegator: (request, done) => {
-        done(null, { origin: allowed(request), methods: ['GET', 'POST', 'DELETE'], allowedHeaders: ['Authorization', 'Content-Type'], maxAge: 600, strictPreflight: false })
+        done(null, {
+          origin: allowed(request),
+          methods: ['GET', 'POST', 'DELETE'],
+          allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Request-Id'],
+          exposedHeaders: ['Idempotency-Replayed', 'Retry-After', 'X-Request-Id'],
+          maxAge: 600,
+          strictPreflight: false
+        })
       }
     })
   }

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { withoutQuery } from '../src/access/token.js'
-import { AppError, type ErrorCode, errorEntry, toProblem } from '../src/errors.js'
+import { AppError, type ErrorCode, errorEntry } from '../src/errors.js'
+import { toProblem } from '../src/protocol/problem.js'
 import { validationError } from '../src/protocol/validator.js'
 
 /** The errors of the framework that have a code of ours. */
@@ -31,7 +32,7 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
   const problem = toProblem(known)
   request.server.heraldMetrics.refused(request.ws ? 'upgrade' : 'request', code)
   if (code === 'internal_error') request.log.error({ err: error }, 'failed')
-  else request.log.info({ code, status: problem.status, detail: problem.detail, ip: request.ip, url: withoutQuery(request.url) }, 'refused')
+  else request.log.info({ code, status: problem.status, ...(!quotes(known) && { detail: problem.detail }), ip: request.ip, url: withoutQuery(request.url) }, 'refused')
 
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer') // RFC 9110 §15.5.2
@@ -42,9 +43,13 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
   reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem)
 }
 
+/** Whether the detail has something in it of what was sent, which may be a notification. */
+const quotes = ({ code }: AppError): boolean => code === 'invalid_json' || code === 'invalid_request'
+
 /** Answers an address that the router cannot read. No hooks run then, so the socket of a refused upgrade is ended here. */
 export function sendRouterProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   reply.raw.once('finish', () => { request.raw.socket.destroySoon() })
+  reply.header('x-request-id', request.id)
   sendProblem(error, request, reply)
 }
 

@@ -9,7 +9,15 @@ const connectionsRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.delete('/connections/:user_id', {
     onRequest: fastify.access.requireScope('connections:manage'),
-    schema: { params: UserParamsSchema, response: { 200: DisconnectOutcomeSchema } }
+    schema: {
+      tags: ['connections'],
+      operationId: 'disconnectUser',
+      summary: 'Closes the sockets of a user',
+      description: 'On all nodes, with 4503, which tells their clients not to come back. A token that is still valid lets him come back nevertheless.',
+      params: UserParamsSchema,
+      response: { 200: DisconnectOutcomeSchema }
+    },
+    config: { describe: { errors: ['not_ready'] } }
   }, async ({ params }) => ({ closed: await fastify.connections.disconnectUser(params.user_id) }))
 }
 

@@ -5,11 +5,19 @@ import { whyNotReady } from '../src/readiness.js'
 
 /** For who starts and stops the service, and for load balancers: whether it runs, and whether it does its work. */
 const healthRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
-  const address = { method: 'GET', constraints: { upgrade: 'none' }, schema: { response: { 200: HealthReplySchema } } } as const
-  fastify.route({ ...address, url: '/health/live', handler: () => ({ status: 'ok' as const }) })
+  const address = { method: 'GET', constraints: { upgrade: 'none' } } as const
+  const schema = { tags: ['health'], response: { 200: HealthReplySchema } } as const
+  fastify.route({
+    ...address,
+    url: '/health/live',
+    schema: { ...schema, operationId: 'live', summary: 'Tells whether it runs' },
+    handler: () => ({ status: 'ok' as const })
+  })
   fastify.route({
     ...address,
     url: '/health/ready',
+    schema: { ...schema, operationId: 'ready', summary: 'Tells whether it does its work', description: 'Whether notifications can be kept, connections opened and tokens verified.' },
+    config: { describe: { errors: ['shutting_down', 'not_ready'] } },
     handler () {
       const reason = whyNotReady(fastify)
       if (reason !== undefined) throw reason

@@ -1,4 +1,4 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import fp from 'fastify-plugin'
 import { Registry } from 'prom-client'
 import { processRegistry } from '../src/metrics/process.js'
@@ -15,6 +15,13 @@ const metricsRoutes: FastifyPluginAsyncTypebox<MetricsRoutesOptions> = async (fa
 
   fastify.get('/metrics', {
     constraints: { upgrade: 'none' },
+    schema: {
+      tags: ['health'],
+      operationId: 'metrics',
+      summary: 'Tells Prometheus what happens inside',
+      description: 'The metrics of this node and of its process, as text.',
+      response: { 200: { description: 'metrics', content: { [ofProcess.contentType]: { schema: Type.String() } } } }
+    },
     ...(!open && { onRequest: access.requireScope('stats:read') })
   }, async (_request, reply) => {
     reply.type(ofProcess.contentType)

@@ -6,7 +6,13 @@ const statsRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.get('/stats', {
     constraints: { upgrade: 'none' },
     onRequest: fastify.access.requireScope('stats:read'),
-    schema: { response: { 200: Type.Unsafe<Buffer>(StatsReplySchema) } } // It is encoded already.
+    schema: {
+      operationId: 'stats',
+      tags: ['connections'],
+      summary: 'Tells who is connected',
+      response: { 200: Type.Unsafe<Buffer>(StatsReplySchema) } // It is encoded already.
+    },
+    config: { describe: { errors: ['not_ready'] } }
   }, async (_request, reply) => {
     reply.type('application/json; charset=utf-8')
     return await fastify.connections.stats(Date.now())

@@ -7,21 +7,13 @@ import { AppError } from '../src/errors.js'
 
 const root = dirname(fileURLToPath(import.meta.resolve('#public/index.html')))
 
-const headers = {
-  // No script, style, font or connection but the service's own.
-  'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff'
-}
-
 export interface TestPageOptions {
   enabled: boolean
 }
 
 /** The page to try the service with: `/test`, and its files below that. */
 const testPageRoutes: FastifyPluginAsyncTypebox<TestPageOptions> = async (fastify, { enabled }) => {
-  const address = { url: '/test', method: 'GET', constraints: { upgrade: 'none' } } as const
+  const address = { url: '/test', method: 'GET', schema: { hide: true }, constraints: { upgrade: 'none' } } as const
   if (!enabled) {
     fastify.route({ ...address, handler: () => { throw new AppError('not_found') } })
     return
@@ -34,12 +26,9 @@ const testPageRoutes: FastifyPluginAsyncTypebox<TestPageOptions> = async (fastif
     constraints: { upgrade: 'none' },
     index: false,
     cacheControl: false,
-    decorateReply: !fastify.hasReplyDecorator('sendFile'),
-    setHeaders: (response) => {
-      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-    }
+    decorateReply: !fastify.hasReplyDecorator('sendFile')
   })
-  fastify.route({ ...address, handler: (_request, reply) => reply.headers(headers).sendFile('index.html', root) })
+  fastify.route({ ...address, handler: (_request, reply) => reply.sendFile('index.html', root) })
 }
 
 export default fp(testPageRoutes, { name: 'routes/test-page', encapsulate: true, dependencies: ['websocket'] })

@@ -8,8 +8,8 @@ import { ConnectRate, networkOf } from '../src/connections/connect-rate.js'
 import type { Connection } from '../src/connections/connection.js'
 import { receive, receivePing, receivePong } from '../src/connections/receive.js'
 import { WsTransport } from '../src/connections/ws-transport.js'
-import { AppError } from '../src/errors.js'
-import { UserParamsSchema } from '../src/protocol/rest.js'
+import { AppError, type ErrorCode } from '../src/errors.js'
+import { SocketQuerySchema, UserParamsSchema } from '../src/protocol/rest.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -29,6 +29,12 @@ export interface WebsocketRoutesOptions {
 /** A close frame without a code (RFC 6455 §7.4.1). */
 const NO_STATUS = 1005
 
+/** What a socket can be refused with, beside a user id that is none. */
+const refusals: ErrorCode[] = [
+  'invalid_request', 'token_required', 'token_invalid', 'token_expired', 'wrong_user', 'anonymous_forbidden', 'origin_forbidden', 'key_required', 'upgrade_required',
+  'too_many_connections', 'connecting_too_fast', 'shutting_down', 'server_full', 'not_ready', 'keys_unavailable'
+]
+
 /** The sockets. Everything that can refuse one has run before its upgrade, so a refusal is an HTTP status. */
 const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async (fastify, { maxMessageBytes, connectRate }) => {
   const { access, broker, connections, heraldMetrics } = fastify
@@ -37,12 +43,18 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   fastify.decorateRequest('identity', null)
   fastify.decorateRequest('connectionsElsewhere', 0)
 
-  const socket = { preHandler: [checkHandshake, fastify.checkOrigin, checkRate, authenticate, admit], handler: sayUpgrade, wsHandler: open }
-  fastify.route({ method: 'GET', url: '/', ...socket })
+  const about = { tags: ['sockets'], description: 'An upgrade opens the socket, see [asyncapi.json](/asyncapi.json). A request that is none is answered by what the upgrade would be refused with, or else by 426.' }
+  const socket = { config: { describe: { errors: refusals, query: SocketQuerySchema } }, preHandler: [checkHandshake, fastify.checkOrigin, checkRate, authenticate, admit], handler: sayUpgrade, wsHandler: open }
+  fastify.route({
+    method: 'GET',
+    url: '/',
+    schema: { ...about, operationId: 'anonymousSocket', summary: 'Opens a socket without a user' },
+    ...socket
+  })
   fastify.route({
     method: 'GET',
     url: '/:user_id',
-    schema: { params: UserParamsSchema },
+    schema: { ...about, operationId: 'userSocket', summary: 'Opens a socket of a user', params: UserParamsSchema },
     ...socket
   })
 
@@ -136,7 +148,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   }
 
   function fail (connection: Connection, error: unknown): void {
-    fastify.log.error({ err: error, connection_id: connection.id }, 'failed')
+    fastify.log.error({ err: error, connection_id: connection.id, user_id: connection.userId }, 'failed')
     connection.close('internal_error')
   }
 }

@@ -3,16 +3,21 @@ import { type FastifyInstance, type FastifyPluginAsync, type FastifyHttpOptions,
 import fp from 'fastify-plugin'
 import access from '../plugins/access.js'
 import connections from '../plugins/connections.js'
+import descriptions from '../plugins/descriptions.js'
 import developer from '../plugins/developer.js'
+import headers from '../plugins/headers.js'
 import keySet from '../plugins/key-set.js'
 import metrics from '../plugins/metrics.js'
 import notifications from '../plugins/notifications.js'
+import openapi from '../plugins/openapi.js'
 import origins from '../plugins/origins.js'
+import pageHeaders from '../plugins/page-headers.js'
 import problems, { answerClientError, sendProblem, sendRouterProblem } from '../plugins/problems.js'
 import requestMetrics from '../plugins/request-metrics.js'
 import validation from '../plugins/validation.js'
 import websocket from '../plugins/websocket.js'
 import connectionsRoutes from '../routes/connections.js'
+import descriptionsRoutes from '../routes/descriptions.js'
 import healthRoutes from '../routes/health.js'
 import metricsRoutes from '../routes/metrics.js'
 import notificationsRoutes from '../routes/notifications.js'
@@ -23,7 +28,8 @@ import websocketRoutes from '../routes/websocket.js'
 import { BrokerError } from './broker/broker.js'
 import { type Config, ConfigError, readConfig } from './config.js'
 import { AppError, notFound } from './errors.js'
-import { serializers } from './log.js'
+import { REQUEST_ID, serializers } from './log.js'
+import { requestIds } from './request-id.js'
 import { type Settings, SettingsSchema } from './settings.js'
 
 // What the plugins add to the types of Fastify comes along with this module.
@@ -92,6 +98,8 @@ async function compose (fastify: FastifyInstance, config: Config, prefix = '', a
 
 async function registerAccess (api: FastifyInstance, config: Config): Promise<void> {
   await api.register(problems)
+  if (!api.hasPlugin('headers')) await api.register(headers)
+  await api.register(descriptions)
   await api.register(access, {
     secret: config.JWT_SECRET,
     publicKey: config.JWT_PUBLIC_KEY,
@@ -112,7 +120,10 @@ async function registerApi (api: FastifyInstance, config: Config): Promise<void>
   await api.register(notificationsRoutes, { maxBodyBytes: config.MAX_BODY_BYTES })
   await api.register(statsRoutes)
   await api.register(connectionsRoutes)
-  await api.register(testPageRoutes, { enabled: config.TEST_PAGE })
+  await api.register(async (pages: FastifyInstance) => {
+    await pages.register(pageHeaders)
+    await pages.register(testPageRoutes, { enabled: config.TEST_PAGE })
+  })
   await api.register(unknownRoutes)
 }
 
@@ -120,7 +131,8 @@ async function registerApi (api: FastifyInstance, config: Config): Promise<void>
 export function createApp (config: Config, logger: FastifyHttpOptions<Server>['logger'] = false): FastifyInstance {
   const app: FastifyInstance = createFastify({
     logger,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: REQUEST_ID }),
+    genReqId: requestIds(),
     trustProxy: config.trustProxy,
     return503OnClosing: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -131,10 +143,17 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
   })
   app.setNotFoundHandler((request, reply) => { sendProblem(notFound(request.method, request.url), request, reply) })
   app.register(problems)
+  app.register(headers, { requestId: true })
+  app.register(openapi)
+  app.register(descriptions)
   app.register(fp(async (fastify: FastifyInstance) => {
     await compose(fastify, config, '', true)
     await fastify.register(healthRoutes)
-    if (config.TEST_PAGE) fastify.get('/', { constraints: { upgrade: 'none' } }, (_request, reply) => reply.redirect(`${PREFIX}/test`))
+    await fastify.register(async (pages: FastifyInstance) => {
+      await pages.register(pageHeaders, { inlineImages: true })
+      await pages.register(descriptionsRoutes, { socketPrefix: PREFIX })
+    })
+    if (config.TEST_PAGE) fastify.get('/', { schema: { hide: true }, constraints: { upgrade: 'none' } }, (_request, reply) => reply.redirect(`${PREFIX}/test`))
   }))
   return app
 }

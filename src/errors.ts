@@ -76,18 +76,3 @@ export class AppError extends Error {
 
 /** What answers a request at an address that there is not. */
 export const notFound = (method: string, url: string): AppError => new AppError('not_found', `there is no ${method} ${withoutQuery(url)}`)
-
-/** An RFC 9457 problem; `field` stands there when one field of the request is to blame. */
-export interface Problem {
-  type: string
-  title: string
-  status: number
-  detail: string
-  code: ErrorCode
-  field?: string
-}
-
-export function toProblem ({ code, message, field }: AppError): Problem {
-  const { status = 500, text } = errorEntry(code)
-  return { type: `urn:herald:error:${code}`, title: text, status, detail: message, code, ...(field !== undefined && { field }) }
-}

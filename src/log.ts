@@ -6,12 +6,15 @@ export const serializers: Record<string, (value: { method?: string, url?: string
   req: ({ method = '', url = '' }) => ({ method, url: withoutQuery(url) })
 }
 
+/** The name that the id of a request has in the log. */
+export const REQUEST_ID = 'request_id'
+
 /** Options of the logger: JSON, or a readable line for a terminal. */
 export function loggerOptions (level: string, terminal: boolean) {
   return {
     level,
     serializers,
     // Not pino's own file: it waits for ever to write its last line to a reader that is gone.
-    stream: terminal ? pretty({ singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname,reqId', sync: true }) : process.stdout
+    stream: terminal ? pretty({ singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: `pid,hostname,${REQUEST_ID}`, sync: true }) : process.stdout
   }
 }

@@ -59,6 +59,10 @@ const rows = (socket: Row, anonymous: Row): Record<string, Row> => ({
   '/health/live': always(200),
   '/health/ready': always(200),
   '/metrics': scoped,
+  '/openapi.json': always(200),
+  '/asyncapi.json': always(200),
+  '/docs/static/index.html': always(302),
+  '/docs/static/*': always(404),
   '/api/v1/ws': anonymous,
   '/api/v1/ws/': anonymous,
   '/api/v1/ws/:user_id': socket,
@@ -169,7 +173,7 @@ const isSocket = (address: string): boolean => ['GET /api/v1/ws', 'GET /api/v1/w
 
 /** HEAD is answered as GET is; the page's files are all alike, and so is what there is not. */
 function rowOf (table: Record<string, Row>, method: string, url: string): Row | undefined {
-  if (url.startsWith('/api/v1/ws/test/')) return always(200)
+  if (url.startsWith('/api/v1/ws/test/') || (url.startsWith('/docs') && table[url] === undefined)) return always(200)
   if (url === '/api/v1/ws/*' || (/^\/api\/v1\/ws\/?$/.test(url) && !['GET', 'HEAD'].includes(method))) return always(404)
   return table[['GET', 'HEAD'].includes(method) ? url : `${method} ${url}`]
 }

@@ -5,6 +5,7 @@ import { type ErrorCode, errorEntry, errors } from '../src/errors.js'
 import { addressOf, ALL_SCOPES, build, type Service } from './support/app.js'
 import { type Client, connect, type Frame } from './support/client.js'
 import { type HostileFrame, hostileFrame, type HostilePost, hostilePost, MAX_BYTES } from './support/hostile.js'
+import { limited } from './support/limited.js'
 import { sign } from './support/token.js'
 
 const FRAMES = 10_000
@@ -55,15 +56,6 @@ function isError ({ type, data, timestamp, ...surplus }: Frame): boolean {
     ['invalid_json', 'invalid_frame', 'unknown_type'].includes(String(data['code'])) &&
     typeof data['message'] === 'string' && data['message'] !== '' && ['string', 'undefined'].includes(typeof data['field'])
 }
-
-/** A time limit, and a report without the inputs of the whole batch: the error has the one that matters. */
-const limited = <T>(ms: number): fc.Parameters<T> => ({
-  interruptAfterTimeLimit: ms,
-  markInterruptAsFailure: true,
-  asyncReporter: async ({ failed, seed, counterexamplePath, numShrinks, errorInstance }) => {
-    if (failed) throw new Error(`seed ${seed}, path ${counterexamplePath}, ${numShrinks} shrinks: ${String(errorInstance ?? 'out of time')}`)
-  }
-})
 
 /** A client on the same server that does nothing wrong: says whether it still gets what it is sent. */
 async function witness (t: Test, service: Service): Promise<() => Promise<void>> {

@@ -42,5 +42,8 @@ t.test('REST answers CORS to the same pages', async (t) => {
   t.equal(good.status, 204)
   t.equal(good.headers.get('access-control-allow-origin'), origin)
   t.match(good.headers.get('access-control-allow-headers'), /authorization/i)
+  t.match(good.headers.get('access-control-allow-headers'), /idempotency-key/i)
   t.equal((await preflight('https://evil.example.com')).headers.get('access-control-allow-origin'), null)
+  const exposed = (await fetch(`${service.http}/stats`, { headers: { origin } })).headers.get('access-control-expose-headers')
+  for (const name of ['Idempotency-Replayed', 'Retry-After', 'X-Request-Id']) t.match(exposed, name)
 })
