@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Broker } from '../src/broker/broker.js'
+import type { Broker, Deliver } from '../src/broker/broker.js'
 import type { JournalOptions } from '../src/broker/journal.js'
 import { openBroker } from '../src/broker/open.js'
 import { Notifications } from '../src/notifications/notifications.js'
+import type { Tracer } from '../src/tracing.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -16,18 +17,20 @@ declare module 'fastify' {
 
 export interface NotificationsOptions extends JournalOptions {
   brokerUrl: string
+  tracer?: Tracer | undefined
 }
 
 const MAINTAIN_MS = 500
 
-const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fastify, { brokerUrl, ...options }) => {
+const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fastify, { brokerUrl, tracer, ...options }) => {
   const { heraldMetrics: metrics } = fastify
+  const deliver: Deliver = (notification) => fastify.connections.deliver(notification)
   const broker = await openBroker({
     ...options,
     url: brokerUrl,
     newEpoch: `${Date.now().toString(36)}${randomBytes(2).toString('hex')}`,
     now: Date.now,
-    deliver: (notification) => metrics.delivered(notification, fastify.connections.deliver(notification)),
+    deliver: (notification) => metrics.delivered(notification, tracer === undefined ? deliver(notification) : tracer.deliver(notification, deliver)),
     onCommit: (write) => { metrics.committing(write) },
     onTrouble (error) {
       if (error === undefined) fastify.log.info('notifications are kept again')
@@ -36,7 +39,7 @@ const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fas
   })
   if (broker.cluster !== undefined) fastify.connections.joinCluster(broker.cluster)
   fastify.decorate('broker', broker)
-  fastify.decorate('notifications', new Notifications({ publish: (draft) => metrics.published(draft, broker.publish(draft)) }, Date.now))
+  fastify.decorate('notifications', new Notifications({ publish: (draft) => metrics.published(draft, broker.publish(draft)) }, Date.now, tracer))
 
   const maintenance = setInterval(() => { broker.maintain() }, MAINTAIN_MS)
   maintenance.unref()

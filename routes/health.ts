@@ -5,7 +5,7 @@ import { whyNotReady } from '../src/readiness.js'
 
 /** For who starts and stops the service, and for load balancers: whether it runs, and whether it does its work. */
 const healthRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
-  const address = { method: 'GET', constraints: { upgrade: 'none' } } as const
+  const address = { method: 'GET', constraints: { upgrade: 'none' }, config: { otel: false } } as const
   const schema = { tags: ['health'], response: { 200: HealthReplySchema } } as const
   fastify.route({
     ...address,
@@ -17,7 +17,7 @@ const healthRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
     ...address,
     url: '/health/ready',
     schema: { ...schema, operationId: 'ready', summary: 'Tells whether it does its work', description: 'Whether notifications can be kept, connections opened and tokens verified.' },
-    config: { describe: { errors: ['shutting_down', 'not_ready'] } },
+    config: { ...address.config, describe: { errors: ['shutting_down', 'not_ready'] } },
     handler () {
       const reason = whyNotReady(fastify)
       if (reason !== undefined) throw reason

@@ -44,7 +44,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   fastify.decorateRequest('connectionsElsewhere', 0)
 
   const about = { tags: ['sockets'], description: 'An upgrade opens the socket, see [asyncapi.json](/asyncapi.json). A request that is none is answered by what the upgrade would be refused with, or else by 426.' }
-  const socket = { config: { describe: { errors: refusals, query: SocketQuerySchema } }, preHandler: [checkHandshake, fastify.checkOrigin, checkRate, authenticate, admit], handler: sayUpgrade, wsHandler: open }
+  const socket = { config: { otel: false, describe: { errors: refusals, query: SocketQuerySchema } }, preHandler: [checkHandshake, fastify.checkOrigin, checkRate, authenticate, admit], handler: sayUpgrade, wsHandler: open }
   fastify.route({
     method: 'GET',
     url: '/',

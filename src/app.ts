@@ -14,6 +14,7 @@ import origins from '../plugins/origins.js'
 import pageHeaders from '../plugins/page-headers.js'
 import problems, { answerClientError, sendProblem, sendRouterProblem } from '../plugins/problems.js'
 import requestMetrics from '../plugins/request-metrics.js'
+import type { Tracing } from '../plugins/tracing.js'
 import validation from '../plugins/validation.js'
 import websocket from '../plugins/websocket.js'
 import connectionsRoutes from '../routes/connections.js'
@@ -31,6 +32,7 @@ import { AppError, notFound } from './errors.js'
 import { REQUEST_ID, serializers } from './log.js'
 import { requestIds } from './request-id.js'
 import { type Settings, SettingsSchema } from './settings.js'
+import type { Tracer } from './tracing.js'
 
 // What the plugins add to the types of Fastify comes along with this module.
 export type {} from '../plugins/connections.js'
@@ -62,11 +64,11 @@ const CLIENT_SHARE = 0.8
 const herald: FastifyPluginAsync<HeraldOptions> = async (fastify, { prefix, ...options }) => {
   const unknown = Object.keys(options).filter((name) => !(name in SettingsSchema.properties))
   if (unknown.length > 0) throw new ConfigError(unknown.map((name) => `${name} is not the name of a setting`))
-  await compose(fastify, readConfig({ ...options, HOST: undefined }), prefix)
+  await compose(fastify, readConfig({ ...options, HOST: undefined }), { prefix })
 }
 
 /** `alone`: there is no other application around it. */
-async function compose (fastify: FastifyInstance, config: Config, prefix = '', alone = false): Promise<void> {
+async function compose (fastify: FastifyInstance, config: Config, { prefix = '', alone = false, tracer }: { prefix?: string | undefined, alone?: boolean, tracer?: Tracer | undefined }): Promise<void> {
   await fastify.register(metrics)
   await fastify.register(connections, {
     drainMs: config.DRAIN_SECONDS * 1000 * CLIENT_SHARE,
@@ -81,6 +83,7 @@ async function compose (fastify: FastifyInstance, config: Config, prefix = '', a
   })
   await fastify.register(notifications, {
     brokerUrl: config.BROKER_URL,
+    tracer,
     retentionMs: config.RETENTION_SECONDS * 1000,
     retentionPerUser: config.RETENTION_PER_USER,
     retentionBroadcast: config.RETENTION_BROADCAST,
@@ -128,7 +131,7 @@ async function registerApi (api: FastifyInstance, config: Config): Promise<void>
 }
 
 /** The service as an application of its own. */
-export function createApp (config: Config, logger: FastifyHttpOptions<Server>['logger'] = false): FastifyInstance {
+export function createApp (config: Config, logger: FastifyHttpOptions<Server>['logger'] = false, tracing?: Tracing): FastifyInstance {
   const app: FastifyInstance = createFastify({
     logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: REQUEST_ID }),
@@ -142,12 +145,13 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
     clientErrorHandler: answerClientError
   })
   app.setNotFoundHandler((request, reply) => { sendProblem(notFound(request.method, request.url), request, reply) })
+  if (tracing !== undefined) app.register(tracing.plugin)
   app.register(problems)
   app.register(headers, { requestId: true })
   app.register(openapi)
   app.register(descriptions)
   app.register(fp(async (fastify: FastifyInstance) => {
-    await compose(fastify, config, '', true)
+    await compose(fastify, config, { alone: true, tracer: tracing?.tracer })
     await fastify.register(healthRoutes)
     await fastify.register(async (pages: FastifyInstance) => {
       await pages.register(pageHeaders, { inlineImages: true })

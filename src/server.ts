@@ -3,6 +3,7 @@ import { createApp } from './app.js'
 import { BrokerError } from './broker/broker.js'
 import { ConfigError, readConfig } from './config.js'
 import { loggerOptions } from './log.js'
+import { traceExporters } from './tracing.js'
 
 /** Says why the service cannot run, in one line or a few, and ends. */
 function giveUp (reason: string): never {
@@ -21,9 +22,14 @@ function readEnvironment () {
 
 const config = readEnvironment()
 const { HOST, PORT, LOG_LEVEL, DRAIN_SECONDS } = config
-const app = createApp(config, loggerOptions(LOG_LEVEL, process.stdout.isTTY))
+const exporters = traceExporters(process.env)
+const tracing = exporters.length === 0 ? undefined : (await import('../plugins/tracing.js')).startTracing(exporters)
+const app = createApp(config, loggerOptions(LOG_LEVEL, process.stdout.isTTY), tracing)
 
 process.stdout.on('error', () => {}) // Whoever read the log is gone; the service is not.
+
+/** How long a stop waits for the last traces: no more than this, and than 5 % of its time. */
+const FLUSH_MS = 1000
 
 // The last resort: everything that a stop waits for has its own bound, within `DRAIN_SECONDS`.
 closeWithGrace({ delay: (DRAIN_SECONDS + 1) * 1000, logger: app.log }, async ({ err, signal }) => {
@@ -36,6 +42,7 @@ closeWithGrace({ delay: (DRAIN_SECONDS + 1) * 1000, logger: app.log }, async ({ 
   const cutOff = setTimeout(() => { app.server.closeAllConnections() }, DRAIN_SECONDS * 900)
   await app.close()
   clearTimeout(cutOff)
+  await tracing?.stop(Math.min(FLUSH_MS, Math.max(DRAIN_SECONDS, 1) * 50))
   app.log.info('stopped')
 })
 

@@ -12,6 +12,8 @@ export interface Notification {
   excludeUser: string | null
   /** The bytes of its WebSocket frame, as they are sent: made once, for every socket. */
   frame: Buffer
+  /** The W3C `traceparent` of its POST, where that is traced. */
+  traceparent?: string | undefined
 }
 
 /** A notification on its way in; its frame lacks the id, which the broker gives. */
@@ -24,6 +26,7 @@ export interface Draft {
   tail: string
   /** Of calls with the same key one publishes; `fingerprint` tells whether they ask for the same. */
   idempotency: { key: string, fingerprint: string } | undefined
+  traceparent?: string | undefined
 }
 
 /** How many open sockets, and users, a notification was handed to. */

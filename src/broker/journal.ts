@@ -76,7 +76,7 @@ export class Journal {
   async append (drafts: Draft[], now: number): Promise<Notification[]> {
     const changes: Change[] = []
     const audiences = new Map<string, Audience>()
-    const notifications = drafts.map(({ userId, excludeUser, ttlMs = Infinity, tail, idempotency }) => {
+    const notifications = drafts.map(({ userId, excludeUser, ttlMs = Infinity, tail, idempotency, traceparent }) => {
       const seq = ++this.#lastGiven
       const id = this.idOf(seq)
       const frame = encodeNotification(id, tail)
@@ -90,7 +90,7 @@ export class Journal {
       const audience = audiences.get(name) ?? Audience.load(this.#store, name)
       audiences.set(name, audience)
       audience.add({ seq, expiresAt, excludeUser })
-      return { seq, id, userId, excludeUser, frame }
+      return { seq, id, userId, excludeUser, frame, traceparent }
     })
     for (const audience of audiences.values()) this.#trim(audience, changes, now)
     changes.push({ key: ['seq'], value: this.#lastGiven })

@@ -7,6 +7,7 @@ import { faultOf } from '../protocol/json.js'
 import type { BroadcastOutcome, NotifyOutcome } from '../protocol/rest.js'
 import { encodeNotificationTail } from '../protocol/server-frames.js'
 import { checker } from '../protocol/validator.js'
+import type { Tracer } from '../tracing.js'
 
 const NotificationInputSchema = Type.Object({
   notificationType: NotificationTypeSchema,
@@ -36,10 +37,12 @@ const checkUser = checker(UserInputSchema, 'invalid_request')
 export class Notifications {
   readonly #broker: Pick<Broker, 'publish'>
   readonly #now: () => number
+  readonly #tracer: Tracer | undefined
 
-  constructor (broker: Pick<Broker, 'publish'>, now: () => number) {
+  constructor (broker: Pick<Broker, 'publish'>, now: () => number, tracer?: Tracer) {
     this.#broker = broker
     this.#now = now
+    this.#tracer = tracer
   }
 
   /**
@@ -71,7 +74,8 @@ export class Notifications {
       tail: this.#encode(notificationType, data),
       idempotency: idempotencyKey === undefined
         ? undefined
-        : { key: hash([userId, idempotencyKey]), fingerprint: hash([notificationType, data, ttl, excludeUser]) }
+        : { key: hash([userId, idempotencyKey]), fingerprint: hash([notificationType, data, ttl, excludeUser]) },
+      traceparent: this.#tracer?.current()
     }
   }
 

@@ -103,7 +103,7 @@ local function hand_over(audience, excluded, message)
   return receivers, overlap
 end
 
--- Redis's time after which nobody waits for it, node, call, new epoch, now, retention, audience, excluded, when it ends, limit, tail, key, fingerprint, how long the key is kept
+-- Redis's time after which nobody waits for it, node, call, new epoch, now, retention, audience, excluded, when it ends, limit, tail, key, fingerprint, how long the key is kept; traceparent, if it is traced
 local function publish(keys, args)
   if time() > tonumber(args[1]) then return { 'late' } end
   local node, call, new_epoch, now, retention = args[2], args[3], args[4], tonumber(args[5]), tonumber(args[6])
@@ -129,7 +129,7 @@ local function publish(keys, args)
   if key ~= '' then
     redis.call('SET', P .. 'k:' .. key, cjson.encode({ fingerprint = fingerprint, till = now + keep, id = id }), 'PX', int(keep))
   end
-  local receivers, overlap = hand_over(audience, excluded, table.concat({ epoch, seq, node, call, audience, excluded }, '\\t') .. '\\n' .. frame)
+  local receivers, overlap = hand_over(audience, excluded, table.concat({ epoch, seq, node, call, audience, excluded, args[15] }, '\\t') .. '\\n' .. frame)
   return { 'published', id, receivers, overlap }
 end
 

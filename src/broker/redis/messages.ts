@@ -11,7 +11,7 @@ const CLOSE = 'close '
  */
 export function decodePublished (message: Buffer): { epoch: string, node: string, call: string, notification: Notification } {
   const end = message.indexOf(LINE_FEED)
-  const [epoch = '', seq = '', node = '', call = '', audience = '', excluded = ''] = message.toString('utf8', 0, end).split('\t')
+  const [epoch = '', seq = '', node = '', call = '', audience = '', excluded = '', traceparent] = message.toString('utf8', 0, end).split('\t')
   return {
     epoch,
     node,
@@ -21,7 +21,8 @@ export function decodePublished (message: Buffer): { epoch: string, node: string
       id: `${epoch}-${seq}`,
       userId: audience === '' ? null : audience,
       excludeUser: excluded === '' ? null : excluded,
-      frame: Buffer.from(message.subarray(end + 1)) // A copy: the message is part of a larger piece that would be kept with it.
+      frame: Buffer.from(message.subarray(end + 1)), // A copy: the message is part of a larger piece that would be kept with it.
+      traceparent
     }
   }
 }

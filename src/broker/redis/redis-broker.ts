@@ -79,7 +79,7 @@ export class RedisBroker implements Broker {
   get link (): LinkState { return this.#link }
 
   async publish (draft: Draft): Promise<Published> {
-    const { userId, excludeUser, ttlMs, tail, idempotency } = draft
+    const { userId, excludeUser, ttlMs, tail, idempotency, traceparent } = draft
     if (!this.#link.ready) throw new AppError('journal_unavailable')
 
     const { retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs } = this.#options
@@ -88,7 +88,7 @@ export class RedisBroker implements Broker {
       const at = this.#now()
       const write = this.#link.call('publish', this.#link.publishDeadline, this.#node, call.id, this.#newEpoch, at, retentionMs,
         userId ?? '', excludeUser ?? '', at + Math.min(ttlMs ?? Infinity, retentionMs), userId === null ? retentionBroadcast : retentionPerUser, tail,
-        idempotency?.key ?? '', idempotency?.fingerprint ?? '', idempotencyMs)
+        idempotency?.key ?? '', idempotency?.fingerprint ?? '', idempotencyMs, ...(traceparent === undefined ? [] : [traceparent]))
       this.#options.onCommit?.(write)
       const [status, id, receivers, overlap] = await write as [Buffer, Buffer, number, number]
       if (String(status) === 'late') throw new AppError('journal_unavailable')
