@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { ConnectionManager, type ConnectionManagerOptions } from '../src/connections/connection-manager.js'
+import { errors } from '../src/errors.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -20,6 +21,9 @@ const MAX_SWEEP_MS = 2000
 const DRAIN_STEP_MS = 10
 const EXPIRE_MS = 50
 
+/** What the log says why a connection ended: a client may write anything. */
+const ownReasons = new Set<string>(Object.values(errors).map(({ text }) => text))
+
 const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify, { drainMs, ...options }) => {
   const connections = new ConnectionManager({
     ...options,
@@ -34,7 +38,7 @@ const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify
         connection_id: id,
         user_id: userId,
         code,
-        reason,
+        ...(ownReasons.has(reason) && { reason }),
         duration_ms: Date.now() - openedAt,
         frames_in: framesIn,
         frames_out: framesOut

@@ -75,7 +75,7 @@ export class Notifications {
       idempotency: idempotencyKey === undefined
         ? undefined
         : { key: hash([userId, idempotencyKey]), fingerprint: hash([notificationType, data, ttl, excludeUser]) },
-      traceparent: this.#tracer?.current()
+      ...(this.#tracer !== undefined && { traceparent: this.#tracer.current() })
     }
   }
 
