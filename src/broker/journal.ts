@@ -90,7 +90,9 @@ export class Journal {
       const audience = audiences.get(name) ?? Audience.load(this.#store, name)
       audiences.set(name, audience)
       audience.add({ seq, expiresAt, excludeUser })
-      return { seq, id, userId, excludeUser, frame, traceparent }
+      const notification: Notification = { seq, id, userId, excludeUser, frame }
+      if (traceparent !== undefined) notification.traceparent = traceparent
+      return notification
     })
     for (const audience of audiences.values()) this.#trim(audience, changes, now)
     changes.push({ key: ['seq'], value: this.#lastGiven })
