@@ -53,7 +53,7 @@ export function startTracing (exporters: string[]): Tracing {
       if (span != null) request.log = reply.log = request.log.child({ trace_id: span.spanContext().traceId })
       done()
     })
-    // The body came in since, and the context was lost.
+    // A body that came in since may have cost the context.
     fastify.addHook('preHandler', (request, _reply, done) => {
       const { context: own } = request.opentelemetry()
       if (own == null) done()
