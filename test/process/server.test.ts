@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
@@ -8,6 +9,7 @@ import { prepareBuild, run, type Server, start, startServer } from '../support/p
 import { connectRaw } from '../support/raw-client.js'
 import { sign } from '../support/token.js'
 import { hasTool } from '../support/tools.js'
+import { until } from '../support/wait.js'
 
 const program = 'dist/src/server.js'
 
@@ -145,6 +147,21 @@ t.test('in a terminal every log line is one readable line', async (t) => {
   for (const line of lines) t.match(line, /^\[\d\d:\d\d:\d\d\.\d{3}\] (TRACE|DEBUG|INFO|WARN|ERROR|FATAL): \S/)
 })
 
+t.test('a crash of native code ends the process, also one that Node has when its terminal is gone', async (t) => {
+  if (!hasTool(t, 'script')) return
+  const crashed = await startServer(t)
+  const terminal = start(t, '/usr/bin/script', ['-qec', `echo pid=$$; exec ${process.execPath} ${program}`, '/dev/null'], { PORT: '0', TERM: 'xterm' })
+  const [, pid] = await terminal.stdout.match(/pid=(\d+)/)
+  t.teardown(() => { endIfThere(Number(pid)) })
+  await terminal.stdout.match(/listening/)
+
+  crashed.kill('SIGSEGV')
+  terminal.kill('SIGKILL')
+
+  t.strictSame(await crashed.exited, { code: null, signal: 'SIGSEGV' })
+  await until(() => hasEnded(pid ?? ''), 10_000)
+})
+
 t.test('a token never appears in a log line, however it came and whatever became of the request', async (t) => {
   const server = await startServer(t, { JWT_SECRET: SECRET, LOG_LEVEL: 'trace', TEST_PAGE: 'true', DRAIN_SECONDS: '1' })
   const right = sign({ sub: 'ada', scope: ALL_SCOPES })
@@ -231,6 +248,9 @@ function endIfThere (pid: number): void {
     process.kill(pid, 'SIGKILL')
   } catch {}
 }
+
+/** Gone, or waiting to be counted by whoever it belongs to now. */
+const hasEnded = (pid: string): boolean => !existsSync(`/proc/${pid}/stat`) || / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
 
 // eslint-disable-next-line no-control-regex
 const withoutColours = (line: string) => line.replace(/\u001b\[[\d;]*m/g, '')
