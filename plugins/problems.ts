@@ -82,4 +82,4 @@ function toAppError (error: unknown): AppError {
 
 const isFastifyError = (error: unknown): error is FastifyError => error instanceof Error && 'code' in error
 
-export default fp(problemsPlugin, { name: 'problems', fastify: '5.x' })
+export default fp(problemsPlugin, { name: 'problems', fastify: '5.x', dependencies: ['metrics'] })

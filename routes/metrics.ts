@@ -20,7 +20,7 @@ const metricsRoutes: FastifyPluginAsyncTypebox<MetricsRoutesOptions> = async (fa
       operationId: 'metrics',
       summary: 'Tells Prometheus what happens inside',
       description: 'The metrics of this node and of its process, as text.',
-      response: { 200: { description: 'metrics', content: { [ofProcess.contentType]: { schema: Type.String() } } } }
+      response: { 200: { description: 'metrics', content: { 'text/plain': { schema: Type.String() } } } }
     },
     ...(!open && { onRequest: access.requireScope('stats:read') })
   }, async (_request, reply) => {

@@ -64,12 +64,12 @@ const CLIENT_SHARE = 0.8
 const herald: FastifyPluginAsync<HeraldOptions> = async (fastify, { prefix, ...options }) => {
   const unknown = Object.keys(options).filter((name) => !(name in SettingsSchema.properties))
   if (unknown.length > 0) throw new ConfigError(unknown.map((name) => `${name} is not the name of a setting`))
+  await fastify.register(metrics)
   await compose(fastify, readConfig({ ...options, HOST: undefined }), { prefix })
 }
 
 /** `alone`: there is no other application around it. */
 async function compose (fastify: FastifyInstance, config: Config, { prefix = '', alone = false, tracer }: { prefix?: string | undefined, alone?: boolean, tracer?: Tracer | undefined }): Promise<void> {
-  await fastify.register(metrics)
   await fastify.register(connections, {
     drainMs: config.DRAIN_SECONDS * 1000 * CLIENT_SHARE,
     maxConnections: config.MAX_CONNECTIONS,
@@ -146,6 +146,7 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
   })
   app.setNotFoundHandler((request, reply) => { sendProblem(notFound(request.method, request.url), request, reply) })
   if (tracing !== undefined) app.register(tracing.plugin)
+  app.register(metrics)
   app.register(problems)
   app.register(headers, { requestId: true })
   app.register(openapi)

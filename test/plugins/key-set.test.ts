@@ -2,7 +2,8 @@ import { fastify as createFastify } from 'fastify'
 import t, { type Test } from 'tap'
 import access from '../../plugins/access.js'
 import keySet from '../../plugins/key-set.js'
-import problems from '../../plugins/problems.js'
+import type { AppError } from '../../src/errors.js'
+import { toProblem } from '../../src/protocol/problem.js'
 import { ALL_SCOPES, build, type Service } from '../support/app.js'
 import { connect, refusal } from '../support/client.js'
 import { KeyServer, SigningKey } from '../support/key-server.js'
@@ -43,7 +44,7 @@ t.test('a key that was taken out stops working, though its tokens were good befo
   const server = await KeyServer.start(t, [first.jwk(), second.jwk()])
   const app = createFastify()
   t.teardown(() => app.close())
-  app.register(problems)
+  app.setErrorHandler<AppError>((error, _request, reply) => { reply.code(toProblem(error).status).send() })
   app.register(keySet, { url: server.url, keepMs: 500 })
   app.register(access, { secret: undefined, publicKey: undefined, issuer: undefined, audience: undefined, tokenRequired: true, allowAnonymous: false })
   app.after(() => { app.get('/', { onRequest: app.access.requireScope('stats:read') }, async () => 'here') })
