@@ -4,6 +4,9 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 /** Dear with many sockets, and not named as Prometheus wants it. */
 const left = ['nodejs_active_handles', 'nodejs_active_handles_total', 'nodejs_active_requests', 'nodejs_active_requests_total', 'nodejs_active_resources', 'nodejs_active_resources_total']
 
+/** The lag of the event loop is looked at so often, and is never less: more often would cost an idle process 0.4 % of a core. */
+const LAG_STEP_MS = 20
+
 const OPEN_FDS = 'process_open_fds'
 
 let registry: Registry | undefined
@@ -13,7 +16,7 @@ export function processRegistry (): Registry {
   if (registry !== undefined) return registry
 
   registry = new Registry()
-  collectDefaultMetrics({ register: registry })
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_STEP_MS })
   for (const name of left) registry.removeSingleMetric(name)
   if (registry.getSingleMetric(OPEN_FDS) !== undefined) {
     registry.removeSingleMetric(OPEN_FDS)

@@ -5,10 +5,13 @@ import { freePort } from '../../scripts/ports.js'
 import { Poster } from './poster.js'
 import { startServer } from './process.js'
 import { ResumingClient } from './resuming-client.js'
+import { until } from './wait.js'
 
 const USERS = Array.from({ length: 10 }, (_, i) => `user${i}`)
 const CLIENTS = 50
 const POSTERS = 4
+/** Between two kills. */
+const MIN_ANSWERED = 25
 
 export interface KillResult {
   kills: number
@@ -44,12 +47,15 @@ export async function killAgainAndAgain ({ kills, folder, onKill = () => {} }: {
   })
   const posters = Array.from({ length: POSTERS }, (_, i) =>
     new Poster({ name: `poster${i}`, users: USERS, address: () => `http://${base}`, insists: i % 2 === 0 }))
+  const countAnswered = () => posters.reduce((count, { answered }) => count + answered.length, 0)
   const cutting = setInterval(() => { clients[Math.floor(Math.random() * clients.length)]?.cut() }, 50)
   try {
     await Promise.all(clients.map(async (client) => { await client.start() }))
     const running = posters.map(async (poster) => { await poster.run() })
     for (let kill = 1; kill <= kills; kill++) {
-      await sleep(200 + Math.random() * 1000)
+      const before = countAnswered()
+      await until(() => countAnswered() >= before + MIN_ANSWERED, 20_000)
+      await sleep(Math.random() * 1000)
       server.kill('SIGKILL')
       await server.exited
       server = await start()
