@@ -64,8 +64,19 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
     if (keySet === undefined) return attempt(() => tokens.verify<Claims>(token))
     const now = Date.now()
     const { header } = attempt(() => tokens.decode<{ header: TokenHeader }>(token, { complete: true })) ?? { header: { alg: 'none' } }
-    const key = keySet.find(header, now)
-    return key === undefined ? keySet.fetch(header, now).then((key) => verifyWith(key, token)) : verifyWith(key, token)
+    const keys = keySet.find(header, now)
+    return keys.length === 0 ? keySet.fetch(header, now).then((keys) => verifyWithOne(keys, token)) : verifyWithOne(keys, token)
+  }
+
+  /** Keys of one name may be two, while one takes the place of the other. */
+  function verifyWithOne ([key, ...others]: Key[], token: string): Claims {
+    if (key === undefined) throw new AppError('token_invalid')
+    if (others.length === 0) return verifyWith(key, token)
+    try {
+      return verifyWith(key, token)
+    } catch {
+      return verifyWithOne(others, token)
+    }
   }
 
   function verifyWith ({ pem, algorithms, verified }: Key, token: string): Claims {

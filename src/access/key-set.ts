@@ -6,7 +6,7 @@ import type { Claims } from './identity.js'
 export interface KeySetOptions {
   /** Where the set is (RFC 7517 §5). */
   url: string
-  /** How long keys are used after they were fetched. They are fetched anew after half of that. */
+  /** How long keys are used after they were fetched. They are fetched anew after a tenth of that. */
   keepMs: number
   /** `error` says why the keys cannot be fetched; undefined: they can again. */
   onTrouble: (error: unknown) => void
@@ -62,8 +62,6 @@ export class KeySet {
   #fetching: Promise<void> | undefined
   #failures = 0
   #nextAt = -Infinity
-  /** A token was refused because its key could not be fetched. */
-  #missed = false
   #spare = SPARE_FETCHES
   #spareAt = 0
 
@@ -74,31 +72,32 @@ export class KeySet {
   }
 
   /**
-   * The key that a token with this header is signed with; undefined: it is not here. A token that names no key is taken where just one fits it.
+   * The key that a token with this header is signed with, or several of the same name; none: it is not here.
+   * A token that names no key is taken where just one fits it.
    * @throws AppError `token_invalid` when it cannot be in the set
    */
-  find ({ alg, kid }: TokenHeader, now: number): Key | undefined {
+  find ({ alg, kid }: TokenHeader, now: number): Key[] {
     if (!allAlgorithms.includes(alg)) throw new AppError('token_invalid', 'The token algorithm is invalid.')
-    if (!this.#isFresh(now)) return undefined
+    if (!this.#isFresh(now)) return []
     const fitting = this.#keys.filter((key) => key.algorithms.some((name) => name === alg) && (kid === undefined || key.kid === kid))
     if (fitting.length > 1 && kid === undefined) throw new AppError('token_invalid', 'The token names no key, and several could be meant.')
-    return fitting[0]
+    return fitting
   }
 
   /**
-   * The key that `find` did not find, when the set was fetched anew.
+   * What `find` did not find, when the set was fetched anew.
    * @throws AppError `token_invalid` when it is not there, or was asked for too often; `keys_unavailable`
    */
-  async fetch (header: TokenHeader, now: number): Promise<Key> {
+  async fetch (header: TokenHeader, now: number): Promise<Key[]> {
     if (this.#fetching === undefined) {
-      if (this.#failures > 0) throw this.#unavailable()
+      if (this.#failures > 0) throw new AppError('keys_unavailable')
       if (this.#isFresh(now) && !this.#takeSpare(now)) throw unknownKey()
     }
     await this.refresh(now)
-    if (this.#failures > 0) throw this.#unavailable()
-    const key = this.find(header, now)
-    if (key === undefined) throw unknownKey()
-    return key
+    if (this.#failures > 0) throw new AppError('keys_unavailable')
+    const keys = this.find(header, now)
+    if (keys.length === 0) throw unknownKey()
+    return keys
   }
 
   /** Fetches the set; many who ask at once share one fetch. Does not reject: a set that cannot be fetched is tried again by `maintain`. */
@@ -112,9 +111,9 @@ export class KeySet {
     return now >= this.#nextAt || now < this.#fetchedAt ? this.refresh(now) : undefined
   }
 
-  /** Why tokens cannot be verified at the moment; undefined: they can, as far as they were asked about. */
+  /** Why tokens may not be verified at the moment: there are no keys, or they could not be fetched more than once in a row. */
   problem (now: number): string | undefined {
-    if (this.#isFresh(now) && this.#keys.length > 0 && !this.#missed) return undefined
+    if (this.#isFresh(now) && this.#keys.length > 0 && this.#failures < 2) return undefined
     return `JWKS: ${this.#trouble.text ?? 'there is no key in the set that can be used'}`
   }
 
@@ -128,8 +127,7 @@ export class KeySet {
       this.#keys = readKeys(await fetchJson(this.#url, AbortSignal.any([this.#closing.signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)])))
       this.#fetchedAt = now
       this.#failures = 0
-      this.#missed = false
-      this.#nextAt = now + this.#keepMs / 2
+      this.#nextAt = now + this.#keepMs / 10
       this.#trouble.note(undefined)
     } catch (error) {
       this.#nextAt = now + Math.min(MIN_BACK_OFF_MS * 2 ** this.#failures++, MAX_BACK_OFF_MS)
@@ -149,11 +147,6 @@ export class KeySet {
       this.#spareAt = now
     }
     return this.#spare > 0 && this.#spare-- > 0
-  }
-
-  #unavailable (): AppError {
-    this.#missed = true
-    return new AppError('keys_unavailable')
   }
 }
 
