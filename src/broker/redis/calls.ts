@@ -25,9 +25,11 @@ export class Calls {
   #last = 0
   #onSettled: Array<() => void> = []
 
+  get full (): boolean { return this.#pending.size >= MAX_CALLS }
+
   /** @throws AppError `journal_unavailable` when too many are under way */
   begin () {
-    if (this.#pending.size >= MAX_CALLS) throw new AppError('journal_unavailable')
+    if (this.full) throw new AppError('journal_unavailable')
 
     const id = String(++this.#last)
     let done = () => {}

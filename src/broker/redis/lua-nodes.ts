@@ -87,6 +87,15 @@ local function whereabouts(keys, args)
   return found
 end
 
+-- a node, what it says: how many other nodes hear it. All that there are, as one may have sockets that it has not told of yet.
+local function tell(keys, args)
+  local heard = 0
+  for _, node in ipairs(redis.call('ZRANGE', P .. 'nodes', 0, -1)) do
+    if node ~= args[1] then heard = heard + redis.call('PUBLISH', P .. 'to:' .. node, args[2]) end
+  end
+  return heard
+end
+
 -- an address, its sockets a second, 1: it opens one: whether it may (see ConnectRate)
 local function connect(keys, args)
   local key, step, now = P .. 'connects:' .. args[1], 1000 / args[2], time()

@@ -8,7 +8,7 @@ import type { RedisLink } from './redis-link.js'
 /** Users that are told about at once. */
 const AT_ONCE = 500
 
-type Link = Pick<RedisLink, 'ready' | 'call' | 'publish' | 'forgotten'>
+type Link = Pick<RedisLink, 'ready' | 'call' | 'forgotten'>
 
 /** Who is connected where: Redis is told of the users of this node, and asked about the others. */
 export class RedisCluster implements Cluster {
@@ -65,15 +65,11 @@ export class RedisCluster implements Cluster {
   }
 
   async closeElsewhere (userId: string): Promise<number> {
-    if (!this.#link.ready) throw unreachable()
-    const nodes = await this.#whereElse(userId)
+    if (!this.#link.ready || this.#calls.full) throw unreachable()
     const call = this.#calls.begin()
     try {
-      const message = encodeClose([this.#node, call.id, userId])
-      const heard = await Promise.all(nodes.map(async ([node]) => await this.#link.publish(node, message)))
-      return (await call.reach(heard.reduce((sum, count) => sum + count, 0))).connections
-    } catch {
-      throw unreachable()
+      const heard = await this.#ask('tell', this.#node, encodeClose([this.#node, call.id, userId]))
+      return (await call.reach(Number(heard))).connections
     } finally {
       call.end()
     }
