@@ -38,9 +38,9 @@ export class ConnectRate {
   }
 }
 
-/** What counts as one address: of IPv6 the first 64 bits, which are those of a site; all that is no address counts as one. */
-export function networkOf (ip: string): string {
-  const mapped = ip.replace(/^::ffff:(?=[\d.]+$)/i, '')
+/** What counts as one address: of IPv6 the first 64 bits, which are those of a site; all that is no address, as on a Unix socket, counts as one. */
+export function networkOf (ip: string | undefined = ''): string {
+  const mapped = ip.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/^([\d.]+):\d+$/, '$1') // Some proxies add the port.
   if (isIPv4(mapped)) return mapped
   if (!isIPv6(ip)) return 'unknown'
 

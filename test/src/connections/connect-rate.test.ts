@@ -61,6 +61,7 @@ t.test('what counts as one address', async (t) => {
     ['fe80::1%eth0', 'fe80:0:0:0'],
     ['', 'unknown'],
     ['x'.repeat(9000), 'unknown'],
-    ['192.0.2.1:4711', 'unknown']
-  ] as const) t.equal(networkOf(ip), network, ip)
+    ['192.0.2.1:4711', '192.0.2.1'],
+    [undefined, 'unknown']
+  ] as const) t.equal(networkOf(ip), network, String(ip))
 })
