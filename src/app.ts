@@ -15,6 +15,7 @@ import pageHeaders from '../plugins/page-headers.js'
 import problems, { answerClientError, sendProblem, sendRouterProblem } from '../plugins/problems.js'
 import requestMetrics from '../plugins/request-metrics.js'
 import type { Tracing } from '../plugins/tracing.js'
+import unusedConnections from '../plugins/unused-connections.js'
 import validation from '../plugins/validation.js'
 import websocket from '../plugins/websocket.js'
 import connectionsRoutes from '../routes/connections.js'
@@ -159,6 +160,7 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
       await pages.register(descriptionsRoutes, { socketPrefix: PREFIX })
     })
     if (config.TEST_PAGE) fastify.get('/', { schema: { hide: true }, constraints: { upgrade: 'none' } }, (_request, reply) => reply.redirect(`${PREFIX}/test`))
+    await fastify.register(unusedConnections)
   }))
   return app
 }

@@ -31,11 +31,14 @@ process.stdout.on('error', () => {}) // Whoever read the log is gone; the servic
 /** How long a stop waits for the last traces: no more than this, and than 5 % of its time. */
 const FLUSH_MS = 1000
 
+/** For a start that waits for Redis, or for keys. */
+const SPARE_SECONDS = 5
+
 /** They say that native code has failed, at an instruction that fails again when a handler returns: the process has to end there. */
 const CRASHES = ['SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV', 'SIGTRAP'] as const
 
-// The last resort: everything that a stop waits for has its own bound, within `DRAIN_SECONDS`.
-closeWithGrace({ delay: (DRAIN_SECONDS + 1) * 1000, skip: [...CRASHES], logger: app.log }, async ({ err, signal }) => {
+// The last resort: everything that a stop waits for has its own bound, within `DRAIN_SECONDS`, but for a start that is not over yet.
+closeWithGrace({ delay: (DRAIN_SECONDS + SPARE_SECONDS) * 1000, skip: [...CRASHES], logger: app.log }, async ({ err, signal }) => {
   // Ctrl-C in a terminal reaches a process that npm started twice; the stop has its bound without a second signal.
   for (const name of ['SIGINT', 'SIGTERM']) process.removeAllListeners(name).on(name, () => {})
 

@@ -53,14 +53,14 @@ test('a service that lost its journal is found again, and the gap is shown', { T
 })
 
 test('a page that is told when to come back does so then, and resumes', { TEST_PAGE: true, DRAIN_SECONDS: 2 }, async (t, { page, service }) => {
-  await connect(t, addressOf(service, 'ada')) // It goes at once, the page after half of the time.
+  await connect(t, addressOf(service, 'ada')) // It goes first, the page after half of the time.
   await page.evaluate(() => { Math.random = () => 1 })
   await page.click('#connect')
   await page.waitForSelector('#stats-users li')
 
   const stopped = service.app.close()
   await page.waitForSelector('.entry[data-type=reconnect]')
-  t.match(await text(page, '#state-detail.warning'), /^shutting down: comes back in 0.8 s$/)
+  t.match(await text(page, '#state-detail.warning'), /^shutting down: comes back in 0.9 s$/)
   await stopped
   const next = createApp(readConfig({ JWT_SECRET: SECRET, BROKER_URL: 'memory:', TEST_PAGE: true }))
   t.teardown(() => next.close())

@@ -7,6 +7,10 @@ const SLICE = 500
 /** What is left for the handshakes of the last, as a part of the time over which all are closed. */
 const HANDSHAKE_SHARE = 0.1
 
+/** How long everybody stays at first, so that balancers see that this node is not ready before the first comes back: a part of the time, and ms at most. */
+const LEAD_SHARE = 0.15
+const MAX_LEAD_MS = 1000
+
 const REASON = 'shutting down'
 
 /**
@@ -18,6 +22,7 @@ export class Drain {
   readonly #users: UserIndex
   readonly #closing: ReadonlySet<Connection>
   readonly #windowMs: number
+  readonly #leadMs: number
   readonly #startedAt: number
   /** In the order in which they go. */
   readonly #leaving: Connection[]
@@ -30,6 +35,7 @@ export class Drain {
     this.#users = users
     this.#closing = closing
     this.#windowMs = windowMs
+    this.#leadMs = Math.min(windowMs * LEAD_SHARE, MAX_LEAD_MS)
     this.#startedAt = now
     this.#leaving = deal(users)
     this.#untold = new Map(this.#leaving.map((connection, place) => [connection, place]))
@@ -41,7 +47,7 @@ export class Drain {
     this.#tell(elapsedMs)
     this.#close(elapsedMs)
     if (this.#users.size === 0 && this.#closing.size === 0) return true
-    if (elapsedMs < this.#windowMs * (1 + HANDSHAKE_SHARE)) return false
+    if (elapsedMs < this.#windowMs * (1 + HANDSHAKE_SHARE) || this.#closed < this.#leaving.length) return false
 
     const abort = (connection: Connection) => { connection.abort('shutting_down') }
     this.#users.forEach(abort)
@@ -54,15 +60,16 @@ export class Drain {
     for (const [connection, place] of this.#untold) {
       if (!connection.ended && !connection.welcomed) continue
       this.#untold.delete(connection)
-      const afterMs = Math.round(this.#windowMs * place / this.#leaving.length - elapsedMs)
+      const afterMs = Math.round(this.#leadMs + (this.#windowMs - this.#leadMs) * place / this.#leaving.length - elapsedMs)
       connection.send({ type: 'reconnect', data: { after_ms: Math.max(0, afterMs), reason: REASON } })
       if (--left === 0) return
     }
   }
 
   #close (elapsedMs: number): void {
+    if (elapsedMs < this.#leadMs) return
     const { length } = this.#leaving
-    const due = elapsedMs < this.#windowMs ? Math.floor(elapsedMs * length / this.#windowMs) + 1 : length
+    const due = elapsedMs < this.#windowMs ? Math.floor((elapsedMs - this.#leadMs) * length / (this.#windowMs - this.#leadMs)) + 1 : length
     const leaving = this.#leaving.slice(this.#closed, Math.min(due, this.#closed + SLICE))
     this.#closed += leaving.length
     for (const connection of leaving) connection.close('shutting_down')

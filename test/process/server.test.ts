@@ -80,17 +80,17 @@ t.test('a port that is in use is one clear line', async (t) => {
 })
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  t.test(`${signal} closes the one socket that there is with 1001 at once, and ends with 0`, async (t) => {
+  t.test(`${signal} closes the one socket that there is with 1001 soon, and ends with 0`, async (t) => {
     const server = await startServer(t)
     const client = await connect(t, server.ws)
     const asked = Date.now()
 
     server.kill(signal)
 
-    t.match(await client.nextOf('reconnect'), { data: { after_ms: 0, reason: 'shutting down' } })
+    t.match(await client.nextOf('reconnect'), { data: { after_ms: 1000, reason: 'shutting down' } })
     t.match(await client.closed, { code: 1001 })
     t.strictSame(await server.exited, { code: 0, signal: null })
-    t.ok(Date.now() - asked < 2000, 'at once, not when the 10 seconds are over')
+    t.ok(Date.now() - asked < 6000, 'soon, not when the 10 seconds are over')
   })
 }
 
