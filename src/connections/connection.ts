@@ -182,6 +182,7 @@ export class Connection implements Identity {
     this.#end({ code: close, reason: text, cause: code })
     this.#outbox?.flushAll()
     this.#transport.close(close, text)
+    this.#transport.resume() // Nothing was read before the welcome, and the peer's close frame is to be.
   }
 
   /** Ends the connection of a peer that will not shake hands. */

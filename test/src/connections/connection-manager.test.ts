@@ -85,6 +85,17 @@ t.test('what arrives before the welcome is read from the journal, once, in order
   t.notOk(transport.paused)
 })
 
+t.test('the close frame of the peer is read, also where the welcome never came', async (t) => {
+  const connections = new ConnectionManager(options)
+  const transport = new FakeTransport()
+  const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
+
+  connection.close('internal_error')
+
+  t.equal(transport.closedWith, 1011)
+  t.notOk(transport.paused)
+})
+
 t.test('who asks for no replay gets all that came since he joined', async (t) => {
   const connections = new ConnectionManager(options)
   const transport = new FakeTransport()
