@@ -2,8 +2,8 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { withoutQuery } from '../src/access/token.js'
 import { AppError, type ErrorCode, errorEntry } from '../src/errors.js'
+import { loggedUrl } from '../src/log.js'
 import { toProblem } from '../src/protocol/problem.js'
 import { validationError } from '../src/protocol/validator.js'
 
@@ -32,7 +32,7 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
   const problem = toProblem(known)
   request.server.heraldMetrics.refused(request.ws ? 'upgrade' : 'request', code)
   if (code === 'internal_error') request.log.error({ err: error }, 'failed')
-  else request.log.info({ code, status: problem.status, ...(!quotes(known) && { detail: problem.detail }), ip: request.ip, url: withoutQuery(request.url) }, 'refused')
+  else request.log.info({ code, status: problem.status, ...(!quotes(known) && { detail: problem.detail }), ip: request.ip, url: loggedUrl(request.url) }, 'refused')
 
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer') // RFC 9110 §15.5.2
@@ -43,8 +43,8 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
   reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem)
 }
 
-/** Whether the detail has something in it of what was sent, which may be a notification. */
-const quotes = ({ code }: AppError): boolean => code === 'invalid_json' || code === 'invalid_request'
+/** Whether the detail has something in it of what was sent, which may be a notification, or the address once more. */
+const quotes = ({ code }: AppError): boolean => code === 'invalid_json' || code === 'invalid_request' || code === 'not_found'
 
 /** Answers an address that the router cannot read. No hooks run then, so the socket of a refused upgrade is ended here. */
 export function sendRouterProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {

@@ -1,9 +1,15 @@
 import pretty from 'pino-pretty'
 import { withoutQuery } from './access/token.js'
 
-/** What the log says of a request: its address without the query, where a token may stand. */
+/** Anybody can send a long address: more of it would only fill the log. */
+const MAX_URL_CHARS = 256
+
+/** The beginning of an address, without the query, where a token may stand. */
+export const loggedUrl = (url: string): string => withoutQuery(url).slice(0, MAX_URL_CHARS)
+
+/** What the log says of a request. */
 export const serializers: Record<string, (value: { method?: string, url?: string }) => { method: string, url: string }> = {
-  req: ({ method = '', url = '' }) => ({ method, url: withoutQuery(url) })
+  req: ({ method = '', url = '' }) => ({ method, url: loggedUrl(url) })
 }
 
 /** The name that the id of a request has in the log. */

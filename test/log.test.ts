@@ -29,7 +29,8 @@ t.test('at info the log has ids of requests, connections and users, and neither 
       await (await fetch(`${http}${path}?token=${token}`, { method: 'POST', body, headers: { 'content-type': 'application/json', 'idempotency-key': `${secret} ${secret}` } })).text()
     }
   }
-  for (const path of ['/ben', '/stats', '/nowhere/at/all', '/ada', '']) {
+  const long = `/nowhere/${'x'.repeat(10_000)}`
+  for (const path of ['/ben', '/stats', '/nowhere/at/all', long, '/ada', '']) {
     await (await fetch(`${http}${path}?token=${token}&${secret}=${secret}`)).text()
     await (await fetch(`${http}${path}`, { headers: { authorization: `Bearer ${token}x` } })).text()
   }
@@ -39,6 +40,7 @@ t.test('at info the log has ids of requests, connections and users, and neither 
   while (!lines.some((line) => line.includes('"disconnected"'))) await new Promise(setImmediate)
 
   t.strictSame(lines.filter((line) => line.includes(secret) || line.includes(signature)), [])
+  t.ok(lines.every((line) => line.length < 1000), 'a long address does not fill it')
   const entries = lines.map((line) => JSON.parse(line))
   t.match(entries.find(({ msg }) => msg === 'connected'), { request_id: String, connection_id: String, user_id: 'ada' })
   t.match(entries.find(({ msg }) => msg === 'disconnected'), { connection_id: String, user_id: 'ada', code: 4000 })
