@@ -16,4 +16,4 @@ const headersPlugin: FastifyPluginAsync<HeadersOptions> = async (fastify, { requ
   })
 }
 
-export default fp(headersPlugin, { name: 'headers', fastify: '5.x' })
+export default fp(headersPlugin, { name: 'herald-headers', fastify: '5.x' })

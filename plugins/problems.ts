@@ -46,10 +46,13 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
 /** Whether the detail has something in it of what was sent, which may be a notification, or the address once more. */
 const quotes = ({ code }: AppError): boolean => code === 'invalid_json' || code === 'invalid_request' || code === 'not_found'
 
+/** Headers of an answer that no hook sees. */
+const unhooked = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }
+
 /** Answers an address that the router cannot read. No hooks run then, so the socket of a refused upgrade is ended here. */
 export function sendRouterProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   reply.raw.once('finish', () => { request.raw.socket.destroySoon() })
-  reply.header('x-request-id', request.id)
+  reply.headers({ ...unhooked, 'x-request-id': request.id })
   sendProblem(error, request, reply)
 }
 
@@ -63,8 +66,8 @@ export function answerClientError (this: FastifyInstance, error: NodeJS.ErrnoExc
   this.log.info({ code, cause: error.code, ip: socket.remoteAddress }, 'refused')
   const body = JSON.stringify(problem)
   if (socket.writable) {
-    socket.write(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/problem+json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`)
+    const headers = { ...unhooked, 'content-type': 'application/problem+json', 'content-length': Buffer.byteLength(body), connection: 'close' }
+    socket.write(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`)
   }
   socket.destroy()
 }

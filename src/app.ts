@@ -102,7 +102,7 @@ async function compose (fastify: FastifyInstance, config: Config, { prefix = '',
 
 async function registerAccess (api: FastifyInstance, config: Config): Promise<void> {
   await api.register(problems)
-  if (!api.hasPlugin('headers')) await api.register(headers)
+  if (!api.hasPlugin('herald-headers')) await api.register(headers)
   await api.register(descriptions)
   await api.register(access, {
     secret: config.JWT_SECRET,

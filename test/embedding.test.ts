@@ -3,6 +3,7 @@ import jwt from '@fastify/jwt'
 import fastifyStatic from '@fastify/static'
 import websocket from '@fastify/websocket'
 import { type FastifyInstance, fastify } from 'fastify'
+import fp from 'fastify-plugin'
 import t, { type Test } from 'tap'
 import herald from '../src/app.js'
 import { addressOf, ALL_SCOPES, SECRET } from './support/app.js'
@@ -21,6 +22,7 @@ async function buildHost (t: Test): Promise<FastifyInstance> {
   await app.register(jwt, { secret: OWN_SECRET })
   await app.register(cors, { origin: 'https://own.example' })
   await app.register(fastifyStatic, { root: import.meta.dirname, prefix: '/files/' })
+  await app.register(fp(async () => {}, { name: 'headers' }))
   app.setNotFoundHandler((_request, reply) => { reply.code(404).send('own 404') })
   app.setErrorHandler((_error, _request, reply) => { reply.code(500).send('own error') })
   app.get('/own', async () => ({ own: true }))
@@ -67,7 +69,9 @@ t.test('what is the application\'s own stays so beside herald', async (t) => {
   const form = await fetch(`${address}/own-form`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"n":"7","m":1}' })
   t.strictSame(await form.json(), { n: 7, m: 1 }, 'its bodies are coerced as Fastify does')
 
-  t.match(await (await fetch(`${http}/stats`)).json(), { code: 'token_required', status: 401 }, 'while the problems of herald are its own')
+  const refused = await fetch(`${http}/stats`)
+  t.match(await refused.json(), { code: 'token_required', status: 401 }, 'while the problems of herald are its own')
+  t.equal(refused.headers.get('cache-control'), 'no-store', 'and its headers too')
 })
 
 t.test('an application that has none of the plugins can register herald, and its own routes after it', async (t) => {

@@ -16,7 +16,7 @@ const anywhere = (Object.keys(errors) as ErrorCode[]).filter((code) => code === 
 export const intro = `Notifications over WebSocket: services POST them, to one user or to all, and whoever holds a socket gets them.
 The frames are described in [asyncapi.json](/asyncapi.json).
 
-An error is \`application/problem+json\` (RFC 9457). Every answer has an \`X-Request-Id\`, which the log has too: that of the request, where it has one of up to 128 visible ASCII characters. Any address can also be answered ${anywhere.map((code) => `${errorEntry(code).status ?? ''} (\`${code}\`)`).join(' or ')}.`
+An error is \`application/problem+json\` (RFC 9457). Every answer to a request that could be read has an \`X-Request-Id\`, which the log has too: that of the request, where it has one of up to 128 visible ASCII characters. Any address can also be answered ${anywhere.map((code) => `${errorEntry(code).status ?? ''} (\`${code}\`)`).join(' or ')}.`
 
 /** What is sent along with a refusal of one of these codes. */
 const headersFor = (codes: ErrorCode[], status: number): object => ({

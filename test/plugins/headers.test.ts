@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import helmet from '@fastify/helmet'
 import { fastify } from 'fastify'
 import t from 'tap'
@@ -24,9 +27,23 @@ t.test('pages may load nothing but their own, and stand in no frame', async (t) 
 t.test('answers of REST are not to be guessed at, nor kept by a cache', async (t) => {
   const { post, port, http } = await build(t)
 
-  for (const { headers } of [await post('/broadcast', body), await post('/broadcast', 'x'), await fetch(`${http}/nowhere`), await fetch(`http://127.0.0.1:${port}/health/live`), await fetch(`http://127.0.0.1:${port}/`)]) {
+  for (const { headers } of [await post('/broadcast', body), await post('/broadcast', 'x'), await fetch(`${http}/nowhere`), await fetch(`http://127.0.0.1:${port}/health/live`), await fetch(`http://127.0.0.1:${port}/`), await fetch(`http://127.0.0.1:${port}/%ff`)]) {
     t.match(Object.fromEntries(headers), { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' })
   }
+})
+
+t.test('nor is the answer to what cannot be read as a request', async (t) => {
+  const socket = connect((await build(t)).port, '127.0.0.1')
+  await once(socket, 'connect')
+
+  socket.write('no request\r\n\r\n')
+  const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n')
+
+  t.strictSame(head.split('\r\n'), [
+    'HTTP/1.1 400 Bad Request', 'x-content-type-options: nosniff', 'cache-control: no-store',
+    'content-type: application/problem+json', `content-length: ${body.length}`, 'connection: close'
+  ])
+  t.match(JSON.parse(body), { code: 'invalid_request' })
 })
 
 t.test('an answer has the id of its request: the caller\'s, where it is fit to be one, or else a new one', async (t) => {
