@@ -31,7 +31,7 @@ export class Metrics {
     for (const resume of ['none', 'caught_up', 'gap']) this.#resumes.inc({ resume }, 0)
     for (const kind of ['notify', 'broadcast']) {
       this.#deliveries.inc({ kind }, 0)
-      for (const outcome of ['sent', 'repeated', 'journal_unavailable']) this.#notifications.inc({ kind, outcome }, 0)
+      for (const outcome of ['sent', 'repeated', 'journal_unavailable', 'internal_error']) this.#notifications.inc({ kind, outcome }, 0)
     }
   }
 

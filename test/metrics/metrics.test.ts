@@ -33,6 +33,7 @@ t.test('without a key anyone may read the metrics, and they are as promtool want
   t.equal(response.status, 200)
   t.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8')
   t.match(text, /^process_open_fds [1-9]\d*$/m)
+  for (const outcome of ['journal_unavailable', 'internal_error']) t.match(text, `herald_notifications_total{kind="notify",outcome="${outcome}"} 0`, 'its first time is an increase')
   if (!hasTool(t, 'promtool')) return
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })
   t.strictSame({ status, said: stdout + stderr }, { status: 0, said: '' })
