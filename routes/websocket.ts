@@ -15,8 +15,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who opens a socket; null outside of the addresses of sockets. */
     identity: Identity | null
-    /** How many sockets he has on other nodes. */
-    connectionsElsewhere: number
+    /** See `Cluster.claim`. */
+    claim: string | null
   }
 }
 
@@ -41,7 +41,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   const rate = new ConnectRate(connectRate)
   const receiver = { connections, identify: access.identify }
   fastify.decorateRequest('identity', null)
-  fastify.decorateRequest('connectionsElsewhere', 0)
+  fastify.decorateRequest('claim', null)
 
   const about = { tags: ['sockets'], description: 'An upgrade opens the socket, see [asyncapi.json](/asyncapi.json). A request that is none is answered by what the upgrade would be refused with, or else by 426.' }
   const socket = { config: { otel: false, describe: { errors: refusals, query: SocketQuerySchema } }, preHandler: [checkHandshake, fastify.checkOrigin, checkRate, authenticate, admit], handler: sayUpgrade, wsHandler: open }
@@ -77,13 +77,15 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   async function authenticate (request: FastifyRequest): Promise<void> {
     const { user_id: userId = null } = request.params as { user_id?: string }
     request.identity = await access.identify(userId, extractToken(request))
-    if (broker.cluster !== undefined) request.connectionsElsewhere = await broker.cluster.countElsewhere(userId)
+    if (broker.cluster !== undefined) request.claim = await broker.cluster.claim(userId, request.ws)
   }
 
   /** Runs right before the upgrade, without a pause between the two: what is admitted is opened. */
-  function admit ({ identity, connectionsElsewhere, raw, ws }: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+  function admit ({ identity, claim, raw, ws }: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+    const userId = identity?.userId ?? null
+    if (claim !== null) broker.cluster?.changed(userId, claim)
     try {
-      connections.admit(identity?.userId ?? null, connectionsElsewhere)
+      connections.admit(userId)
     } catch (error) {
       done(error as AppError)
       return

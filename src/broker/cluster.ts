@@ -23,6 +23,8 @@ export type ReadPage = (after: number, maxBytes: number) => Promise<Page>
 
 /** The connections of this node, as the cluster needs to know them. */
 export interface LocalConnections {
+  /** On all nodes together. */
+  readonly maxConnectionsPerUser: number
   getTotalConnectionsCount: () => number
   getUserConnectionsCount: (userId: string) => number
   getConnectedUsers: () => string[]
@@ -39,13 +41,14 @@ export interface LocalConnections {
 export interface Cluster {
   /** To be called once: whose sockets are here. */
   join: (connections: LocalConnections) => void
-  /** A socket of this user (null: anonymous) was opened or closed here. */
-  changed: (userId: string | null) => void
+  /** A socket of this user (null: anonymous) was opened or closed here; the claims end, whether it was or not. */
+  changed: (userId: string | null, ...claims: string[]) => void
   /**
-   * How many sockets this user (null: anonymous, who are not counted) has on other nodes.
-   * @throws AppError `not_ready` when they cannot be asked
+   * A place for one more socket of this user on all nodes, which is held for some seconds, or until `changed` ends it.
+   * Null where none is needed: the user is anonymous (null), there is no limit, or he does not open one but asks whether he may.
+   * @throws AppError `too_many_connections`; `not_ready` when the others cannot be asked
    */
-  countElsewhere: (userId: string | null) => Promise<number>
+  claim: (userId: string | null, opens: boolean) => Promise<string | null>
   /**
    * See `ConnectRate.take`, for all nodes together.
    * @throws AppError `not_ready`

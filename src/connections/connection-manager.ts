@@ -65,6 +65,7 @@ export class ConnectionManager implements LocalConnections {
 
   /** No more connections are opened, and those there are are being closed. */
   get stopping (): boolean { return this.#drain !== undefined }
+  get maxConnectionsPerUser (): number { return this.#options.maxConnectionsPerUser }
 
   /** From here on this is one of several nodes: what is told is told of all of them. */
   joinCluster (cluster: Cluster): void {
@@ -73,13 +74,13 @@ export class ConnectionManager implements LocalConnections {
   }
 
   /**
-   * Checks that one more connection of this user (null: anonymous) may be opened, who has so many on other nodes.
+   * Checks that one more connection of this user (null: anonymous) may be opened here; for what he has on other nodes see `Cluster.claim`.
    * @throws AppError `shutting_down`, `server_full`, `too_many_connections`
    */
-  admit (userId: string | null, elsewhere = 0): void {
+  admit (userId: string | null): void {
     if (this.stopping) throw new AppError('shutting_down')
     if (Math.max(this.#users.size, this.#closing.size) >= this.#options.maxConnections) throw new AppError('server_full')
-    if (userId !== null && this.#users.countOf(userId) + elsewhere >= this.#options.maxConnectionsPerUser) {
+    if (userId !== null && this.#users.countOf(userId) >= this.maxConnectionsPerUser) {
       throw new AppError('too_many_connections')
     }
   }

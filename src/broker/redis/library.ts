@@ -74,8 +74,8 @@ register('read', read, { 'no-writes' })
 register('hello', hello, { 'allow-oom' })
 register('presence', presence, { 'allow-oom' })
 register('beat', beat, { 'allow-oom' })
-register('whereabouts', whereabouts, { 'no-writes' })
 register('tell', tell, { 'allow-oom' })
+register('claim', claim, { 'allow-oom' })
 register('connect', connect, { 'allow-oom' })
 register('census', census, { 'no-writes' })
 register('leave', leave, { 'allow-oom' })
@@ -96,6 +96,7 @@ register('expire', expire_some, { 'allow-oom' })
  *   totals           hash    node → its open sockets
  *   users            hash    user → where his sockets are: `<node>=<count>,…`
  *   of:<node>        hash    user → his sockets there
+ *   claims:<user>    zset    claims to sockets of his that are being opened, by when they end, in ms
  *   connects:<addr>  string  when the next socket from there would be due, if they came evenly: see `ConnectRate`
  *   overlap          string  how many nodes too many are counted where users are counted by node
  * and publish on one channel for each node, `to:<node>`.

@@ -5,6 +5,8 @@ export const nodes = `
 local SILENT_MS = 10000
 local DROP_AT_ONCE = 500
 local BURST_MS = ${BURST_MS}
+-- Longer than a node waits for an answer, and then takes to tell of the socket.
+local CLAIM_MS = 5000
 
 local function set_count(node, user, count)
   local key = P .. 'of:' .. node
@@ -55,12 +57,15 @@ local function hello(keys, args)
   return { current, int(seq), int(time()) }
 end
 
--- node, its open sockets, then users and their open sockets there; 0: the node is not known
+-- node, its open sockets, then users, their open sockets there and which of their claims end with that; 0: the node is not known
 local function presence(keys, args)
   local node = args[1]
   if not is_known(node) then return 0 end
   redis.call('HSET', P .. 'totals', node, args[2])
-  for i = 3, #args, 2 do set_count(node, args[i], tonumber(args[i + 1])) end
+  for i = 3, #args, 3 do
+    set_count(node, args[i], tonumber(args[i + 1]))
+    for claimed in string.gmatch(args[i + 2], '%S+') do redis.call('ZREM', P .. 'claims:' .. args[i], claimed) end
+  end
   return 1
 end
 
@@ -77,16 +82,6 @@ local function beat(keys, args)
   return int(now)
 end
 
--- user: his sockets, by node
-local function whereabouts(keys, args)
-  local found = {}
-  for _, node in ipairs(nodes_of(args[1])) do
-    found[#found + 1] = node[1]
-    found[#found + 1] = node[2]
-  end
-  return found
-end
-
 -- a node, what it says: how many other nodes hear it. All that there are, as one may have sockets that it has not told of yet.
 local function tell(keys, args)
   local heard = 0
@@ -94,6 +89,19 @@ local function tell(keys, args)
     if node ~= args[1] then heard = heard + redis.call('PUBLISH', P .. 'to:' .. node, args[2]) end
   end
   return heard
+end
+
+-- user, his limit, a claim, or '': none is made: whether he may open one more socket
+local function claim(keys, args)
+  local key, now, taken = P .. 'claims:' .. args[1], time(), 0
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', int(now))
+  for _, node in ipairs(nodes_of(args[1])) do taken = taken + node[2] end
+  if taken + redis.call('ZCARD', key) >= tonumber(args[2]) then return 0 end
+  if args[3] ~= '' then
+    redis.call('ZADD', key, int(now + CLAIM_MS), args[3])
+    redis.call('PEXPIRE', key, CLAIM_MS)
+  end
+  return 1
 end
 
 -- an address, its sockets a second, 1: it opens one: whether it may (see ConnectRate)

@@ -16,8 +16,9 @@ export class RedisCluster implements Cluster {
   readonly #link: Link
   readonly #calls: Calls
   #connections: LocalConnections | undefined
-  /** Users whose number of sockets has changed, and Redis was not told. */
-  #changed = new Set<string>()
+  /** Users whose number of sockets has changed, and Redis was not told, with the claims of theirs that end with that. */
+  #changed = new Map<string, string[]>()
+  #lastClaim = 0
   /** How many sockets Redis was told are here; undefined: it does not know. */
   #toldTotal: number | undefined
   #telling: Promise<void> | undefined
@@ -35,20 +36,20 @@ export class RedisCluster implements Cluster {
     this.#connections = connections
   }
 
-  changed (userId: string | null): void {
-    if (userId !== null) this.#changed.add(userId)
+  changed (userId: string | null, ...claims: string[]): void {
+    if (userId !== null) this.#note(userId, ...claims)
     this.#tellSoon()
   }
 
   /** Resolves when notifications for this user, who is here, reach this node. */
   async attach (userId: string): Promise<void> {
-    this.#changed.add(userId)
+    this.#note(userId)
     await this.#tell()
   }
 
   /** Tells of everybody who is here, when Redis knows nobody of them. */
   async tellAll (): Promise<void> {
-    for (const userId of this.#connections?.getConnectedUsers() ?? []) this.#changed.add(userId)
+    for (const userId of this.#connections?.getConnectedUsers() ?? []) this.#note(userId)
     this.#toldTotal = undefined
     await this.#tell()
   }
@@ -58,10 +59,14 @@ export class RedisCluster implements Cluster {
     if (this.#link.ready) this.#tellSoon()
   }
 
-  async countElsewhere (userId: string | null): Promise<number> {
+  async claim (userId: string | null, opens: boolean): Promise<string | null> {
     if (!this.#link.ready) throw unreachable()
-    if (userId === null) return 0
-    return (await this.#whereElse(userId)).reduce((sum, [, count]) => sum + count, 0)
+    const limit = this.#connections?.maxConnectionsPerUser ?? Number.MAX_SAFE_INTEGER
+    if (userId === null || limit === Number.MAX_SAFE_INTEGER) return null
+    if (this.#changed.has(userId)) this.#tell().catch(() => {}) // So that Redis knows before, and need not be waited for.
+    const claim = opens ? `${this.#node}-${++this.#lastClaim}` : null
+    if (await this.#ask('claim', userId, limit, claim ?? '') === 0) throw new AppError('too_many_connections')
+    return claim
   }
 
   async closeElsewhere (userId: string): Promise<number> {
@@ -88,6 +93,10 @@ export class RedisCluster implements Cluster {
     return { totalConnections, usersCount, userConnections, names: this.#names.json }
   }
 
+  #note (userId: string, ...claims: string[]): void {
+    this.#changed.set(userId, [...this.#changed.get(userId) ?? [], ...claims])
+  }
+
   /** At the end of this turn, so that what it brings is told together. */
   #tellSoon (): void {
     this.#telling ??= new Promise<void>((resolve) => {
@@ -106,7 +115,7 @@ export class RedisCluster implements Cluster {
     this.#toldTotal = total
     const calls: Array<Promise<unknown>> = []
     for (let i = 0; i < Math.max(users.length, 1); i += AT_ONCE) {
-      const counts = users.slice(i, i + AT_ONCE).flatMap((userId) => [userId, this.#countOf(userId)])
+      const counts = users.slice(i, i + AT_ONCE).flatMap(([userId, claims]) => [userId, this.#countOf(userId), claims.join(' ')])
       calls.push(this.#link.call('presence', this.#node, total, ...counts))
     }
     let told = false
@@ -114,7 +123,7 @@ export class RedisCluster implements Cluster {
       told = !(await Promise.all(calls)).includes(0)
     } finally {
       if (!told) {
-        for (const userId of users) this.#changed.add(userId)
+        for (const [userId, claims] of users) this.#note(userId, ...claims)
         this.#toldTotal = undefined
       }
     }
@@ -126,16 +135,6 @@ export class RedisCluster implements Cluster {
   /** Who asks for notifications has a socket, or is about to. */
   #countOf (userId: string): number {
     return this.#connections === undefined ? 1 : this.#connections.getUserConnectionsCount(userId)
-  }
-
-  /** The other nodes where this user has sockets, and how many. */
-  async #whereElse (userId: string): Promise<Array<[node: string, count: number]>> {
-    const found = await this.#ask('whereabouts', userId) as Array<Buffer | number>
-    const nodes: Array<[string, number]> = []
-    for (let i = 0; i < found.length; i += 2) {
-      if (String(found[i]) !== this.#node) nodes.push([String(found[i]), Number(found[i + 1])])
-    }
-    return nodes
   }
 
   async #ask (name: string, ...args: Array<string | number>): Promise<unknown> {
