@@ -107,7 +107,7 @@ for (const { name, settings, tokens, table } of services) {
   t.test(name, async (t) => {
     const service = await build(t, settings)
 
-    for (const address of service.addresses) {
+    for (const address of service.addresses.filter(isNoCopy)) {
       const [method = '', url = ''] = address.split(' ')
       const row = rowOf(table, method, url)
       if (row === undefined) {
@@ -170,6 +170,9 @@ t.test('an upgrade at an address that is no socket is refused, and its token is 
 })
 
 const isSocket = (address: string): boolean => ['GET /api/v1/ws', 'GET /api/v1/ws/', 'GET /api/v1/ws/:user_id'].includes(address)
+
+/** Of the files of a page one is enough. */
+const isNoCopy = (address: string): boolean => !/\/(docs\/static|test)\/.*\.(?!html|js$)\w+$/.test(address) && !/\/test\/(?!app)\w[\w-]*\.js$/.test(address)
 
 /** HEAD is answered as GET is; the page's files are all alike, and so is what there is not. */
 function rowOf (table: Record<string, Row>, method: string, url: string): Row | undefined {
