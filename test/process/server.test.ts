@@ -87,7 +87,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 
     server.kill(signal)
 
-    t.match(await client.nextOf('reconnect'), { data: { after_ms: 1000, reason: 'shutting down' } })
+    t.match(await client.nextOf('reconnect'), { data: { after_ms: Number, reason: 'shutting down' } })
     t.match(await client.closed, { code: 1001 })
     t.strictSame(await server.exited, { code: 0, signal: null })
     t.ok(Date.now() - asked < 6000, 'soon, not when the 10 seconds are over')
