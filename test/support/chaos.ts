@@ -2,92 +2,73 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startBalancer } from '../../example/balancer.js'
 import { ALL_SCOPES, SECRET } from './app.js'
-import { checkNothingLost } from './nothing-lost.js'
+import { type Tally, tally } from './nothing-lost.js'
 import { freePort } from '../../scripts/ports.js'
 import { Poster } from './poster.js'
-import { type Owner, root, type Server, startServer } from './process.js'
+import { type Owner, root, type Server, startServer, withOwner } from './process.js'
 import { type RedisServer, startRedis } from './redis.js'
-import { ResumingClient } from './resuming-client.js'
+import { cutAtRandom, ResumingClient } from './resuming-client.js'
 import { sign } from './token.js'
 import { until } from './wait.js'
 
 const USERS = Array.from({ length: 12 }, (_, i) => `user${i}`)
 const NODES = 3
 const CLIENTS = 60
+const CUT_EVERY_MS = 100
 const RED_MS = 5_000
 /** After such a silence the others take a node for dead. */
 const TAKEN_FOR_DEAD_MS = 12_000
 const GREEN_MS = 10_000
 
-export interface ChaosResult {
+export interface ChaosResult extends Tally {
   faults: Record<string, number>
-  answered: number
-  unanswered: number
-  refused: number
-  received: number
-  resumes: number
-  replayed: number
   /** The longest that readiness took, in ms. */
   slowestRed: number
   slowestGreen: number
-  problems: string[]
 }
 
 /** Three nodes behind a balancer and one Redis with its file; what is posted at each node, and `faults` of every kind at random. */
 export async function chaos ({ faults, folder, onFault = () => {} }: { faults: number, folder: string, onFault?: (fault: number, name: string) => void }): Promise<ChaosResult> {
-  const endings: Array<() => unknown> = []
-  const owner = { teardown: (end: () => unknown) => { endings.push(end) } }
-  const site = await Site.start(owner, folder)
-  const balancer = await startBalancer(0, () => site.ports)
-  const { port } = balancer.address() as { port: number }
-  const clients = Array.from({ length: CLIENTS }, (_, i) => {
-    const userId = i % 6 === 5 ? null : USERS[i % USERS.length] ?? null
-    return new ResumingClient(userId, () => `ws://127.0.0.1:${port}/api/v1/ws${userId === null ? '' : `/${userId}`}`)
-  })
-  const posters = site.ports.map((nodePort, i) =>
-    new Poster({ name: `poster${i}`, users: USERS, address: () => `http://127.0.0.1:${nodePort}/api/v1/ws`, insists: i > 0 }))
-  const cutting = setInterval(() => { clients[Math.floor(Math.random() * clients.length)]?.cut() }, 100)
-  const problems: string[] = []
-  const counts: Record<string, number> = {}
-  try {
+  return await withOwner(async (owner) => {
+    const site = await Site.start(owner, folder)
+    const balancer = await startBalancer(0, () => site.ports)
+    owner.teardown(() => { balancer.close() })
+    const { port } = balancer.address() as { port: number }
+    const clients = Array.from({ length: CLIENTS }, (_, i) => {
+      const userId = i % 6 === 5 ? null : USERS[i % USERS.length] ?? null
+      return new ResumingClient(userId, () => `ws://127.0.0.1:${port}/api/v1/ws${userId === null ? '' : `/${userId}`}`)
+    })
+    const posters = site.ports.map((nodePort, i) =>
+      new Poster({ name: `poster${i}`, users: USERS, address: () => `http://127.0.0.1:${nodePort}/api/v1/ws`, insists: i > 0 }))
+    for (const one of [...posters, ...clients]) owner.teardown(() => { one.stop() })
     await Promise.all(clients.map(async (client) => { await client.start() }))
+    const stopCutting = cutAtRandom(owner, clients, CUT_EVERY_MS)
     const running = posters.map(async (poster) => { await poster.run() })
     const names = Object.keys(site.faults) as Array<keyof Site['faults']>
+    const failures: string[] = []
+    const counts: Record<string, number> = {}
     for (let fault = 0; fault < faults; fault++) {
       // Each kind once, before any comes twice.
       const name = names[fault < names.length ? fault : Math.floor(Math.random() * names.length)] ?? 'nodeKilled'
       counts[name] = (counts[name] ?? 0) + 1
       onFault(fault + 1, name)
       await sleep(300 + Math.random() * 700)
-      await site.faults[name]().catch((error: unknown) => { problems.push(`${name}: ${String(error)}`) })
+      await site.faults[name]().catch((error: unknown) => { failures.push(`${name}: ${String(error)}`) })
     }
     for (const poster of posters) poster.stop()
     await Promise.all(running)
-    clearInterval(cutting)
+    stopCutting()
 
-    const answered = posters.flatMap((poster) => poster.answered)
-    problems.push(...posters.flatMap((poster) => poster.problems), ...await checkNothingLost(clients, answered, 20_000))
-    await site.checkCounts(CLIENTS, USERS.length - 2).catch((error: unknown) => { problems.push(String(error)) })
-    const sum = (values: number[]) => values.reduce((a, b) => a + b, 0)
+    const { problems, ...arrived } = await tally(clients, posters, 20_000)
+    await site.checkCounts(CLIENTS, USERS.length - 2).catch((error: unknown) => { failures.push(String(error)) })
     return {
       faults: counts,
-      answered: answered.length,
-      unanswered: sum(posters.map(({ unanswered }) => unanswered)),
-      refused: sum(posters.map(({ refused }) => refused)),
-      received: sum(clients.map(({ received }) => received.length)),
-      resumes: sum(clients.map(({ resumes }) => resumes)),
-      replayed: sum(clients.map(({ replayed }) => replayed)),
+      ...arrived,
       slowestRed: Math.round(site.slowestRed),
       slowestGreen: Math.round(site.slowestGreen),
-      problems
+      problems: [...failures, ...problems]
     }
-  } finally {
-    clearInterval(cutting)
-    for (const poster of posters) poster.stop()
-    for (const client of clients) client.stop()
-    balancer.close()
-    await Promise.all(endings.map((end) => end()))
-  }
+  })
 }
 
 /** The processes, and what is done to them. */

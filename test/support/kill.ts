@@ -1,26 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SECRET } from './app.js'
-import { checkNothingLost } from './nothing-lost.js'
+import { sumOf, type Tally, tally } from './nothing-lost.js'
 import { freePort } from '../../scripts/ports.js'
 import { Poster } from './poster.js'
-import { startServer } from './process.js'
-import { ResumingClient } from './resuming-client.js'
+import { startServer, withOwner } from './process.js'
+import { cutAtRandom, ResumingClient } from './resuming-client.js'
 import { until } from './wait.js'
 
 const USERS = Array.from({ length: 10 }, (_, i) => `user${i}`)
 const CLIENTS = 50
 const POSTERS = 4
+const CUT_EVERY_MS = 50
 /** Between two kills. */
 const MIN_ANSWERED = 25
 
-export interface KillResult {
+export interface KillResult extends Tally {
   kills: number
-  answered: number
-  unanswered: number
-  received: number
-  resumes: number
-  replayed: number
-  problems: string[]
 }
 
 /**
@@ -29,17 +24,6 @@ export interface KillResult {
  */
 export async function killAgainAndAgain ({ kills, folder, onKill = () => {} }: { kills: number, folder: string, onKill?: (kill: number) => void }): Promise<KillResult> {
   const port = await freePort()
-  const endings: Array<() => unknown> = []
-  const start = async () => await startServer({ teardown: (end) => { endings.push(end) } }, {
-    PORT: String(port),
-    BROKER_URL: `file:${folder}`,
-    JWT_SECRET: SECRET,
-    WS_AUTH: 'optional',
-    ALLOW_ANONYMOUS: 'true',
-    RETENTION_PER_USER: '0',
-    RETENTION_BROADCAST: '0'
-  })
-  let server = await start()
   const base = `127.0.0.1:${port}/api/v1/ws`
   const clients = Array.from({ length: CLIENTS }, (_, i) => {
     const userId = i % 5 === 4 ? null : USERS[i % USERS.length] ?? null
@@ -47,10 +31,21 @@ export async function killAgainAndAgain ({ kills, folder, onKill = () => {} }: {
   })
   const posters = Array.from({ length: POSTERS }, (_, i) =>
     new Poster({ name: `poster${i}`, users: USERS, address: () => `http://${base}`, insists: i % 2 === 0 }))
-  const countAnswered = () => posters.reduce((count, { answered }) => count + answered.length, 0)
-  const cutting = setInterval(() => { clients[Math.floor(Math.random() * clients.length)]?.cut() }, 50)
-  try {
+  const countAnswered = () => sumOf(posters, ({ answered }) => answered.length)
+  return await withOwner(async (owner) => {
+    const start = async () => await startServer(owner, {
+      PORT: String(port),
+      BROKER_URL: `file:${folder}`,
+      JWT_SECRET: SECRET,
+      WS_AUTH: 'optional',
+      ALLOW_ANONYMOUS: 'true',
+      RETENTION_PER_USER: '0',
+      RETENTION_BROADCAST: '0'
+    })
+    let server = await start()
+    for (const one of [...posters, ...clients]) owner.teardown(() => { one.stop() })
     await Promise.all(clients.map(async (client) => { await client.start() }))
+    const stopCutting = cutAtRandom(owner, clients, CUT_EVERY_MS)
     const running = posters.map(async (poster) => { await poster.run() })
     for (let kill = 1; kill <= kills; kill++) {
       const before = countAnswered()
@@ -64,24 +59,7 @@ export async function killAgainAndAgain ({ kills, folder, onKill = () => {} }: {
     await sleep(500)
     for (const poster of posters) poster.stop()
     await Promise.all(running)
-    clearInterval(cutting)
-
-    const answered = posters.flatMap((poster) => poster.answered)
-    const problems = [...posters.flatMap((poster) => poster.problems), ...await checkNothingLost(clients, answered, 20_000)]
-    const sum = (values: number[]) => values.reduce((a, b) => a + b, 0)
-    return {
-      kills,
-      answered: answered.length,
-      unanswered: sum(posters.map(({ unanswered }) => unanswered)),
-      received: sum(clients.map(({ received }) => received.length)),
-      resumes: sum(clients.map(({ resumes }) => resumes)),
-      replayed: sum(clients.map(({ replayed }) => replayed)),
-      problems
-    }
-  } finally {
-    clearInterval(cutting)
-    for (const poster of posters) poster.stop()
-    for (const client of clients) client.stop()
-    await Promise.all(endings.map((end) => end()))
-  }
+    stopCutting()
+    return { kills, ...await tally(clients, posters, 20_000) }
+  })
 }

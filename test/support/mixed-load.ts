@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { addressOf } from './app.js'
 import { type AttackName, attacks, expectedAnswers, openSlowReader, slow } from './attacks.js'
 import { connect } from './client.js'
-import { checkNothingLost } from './nothing-lost.js'
+import { type Tally, tally } from './nothing-lost.js'
 import { Poster } from './poster.js'
-import type { Owner, Server } from './process.js'
+import { type Server, withOwner } from './process.js'
 import { ResumingClient } from './resuming-client.js'
 
 const USERS = Array.from({ length: 10 }, (_, i) => `user${i}`)
@@ -18,19 +18,9 @@ const ATTACK_EVERY_MS = 300
 /** Of those that are ended only after half a minute or more. */
 const SLOW_AT_ONCE = 10
 
-/** What one client opens for what it does, ended when that is over. */
-async function withOwner (work: (owner: Owner) => Promise<unknown>): Promise<void> {
-  const endings: Array<() => unknown> = []
-  try {
-    await work({ teardown: (end) => { endings.push(end) } })
-  } finally {
-    for (const end of endings) await end()
-  }
-}
-
 /** Clients that are cut and resume, posts in bursts, clients that come and go, and bad ones: all at once, and bounded. */
 export class MixedLoad {
-  readonly counts = { posted: 0, received: 0, resumes: 0, replayed: 0, visits: 0, attacks: 0, slowOnes: 0 }
+  readonly counts = { visits: 0, attacks: 0, slowOnes: 0 }
   readonly #server: Server
   readonly #clients: ResumingClient[]
   readonly #posters: Poster[] = []
@@ -64,13 +54,10 @@ export class MixedLoad {
     this.#stopped.abort()
   }
 
-  /** What is wrong, when all that was sent has had its time to arrive. */
-  async check (): Promise<string[]> {
-    const answered = this.#posters.flatMap((poster) => poster.answered)
-    const lost = await checkNothingLost(this.#clients, answered, 20_000)
-    const sum = (of: (client: ResumingClient) => number) => this.#clients.reduce((total, client) => total + of(client), 0)
-    Object.assign(this.counts, { posted: answered.length, received: sum(({ received }) => received.length), resumes: sum(({ resumes }) => resumes), replayed: sum(({ replayed }) => replayed) })
-    return [...this.#problems, ...this.#posters.flatMap(({ problems }) => problems), ...lost]
+  /** What came of it, when all that was sent has had its time to arrive. */
+  async result (): Promise<Tally & MixedLoad['counts']> {
+    const { problems, ...arrived } = await tally(this.#clients, this.#posters, 20_000)
+    return { ...arrived, ...this.counts, problems: [...this.#problems, ...problems] }
   }
 
   end (): void {

@@ -1,8 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Posted } from './poster.js'
+import type { Posted, Poster } from './poster.js'
 import type { ResumingClient } from './resuming-client.js'
 
 const seqOf = (id: string): number => Number(id.slice(id.lastIndexOf('-') + 1))
+
+export interface Tally {
+  answered: number
+  unanswered: number
+  refused: number
+  received: number
+  resumes: number
+  replayed: number
+  /** What is wrong, in lines. */
+  problems: string[]
+}
+
+/** What came of all that was posted, when what was answered has had `waitMs` to arrive. */
+export async function tally (clients: ResumingClient[], posters: Poster[], waitMs: number): Promise<Tally> {
+  const answered = posters.flatMap((poster) => poster.answered)
+  const lost = await checkNothingLost(clients, answered, waitMs)
+  return {
+    answered: answered.length,
+    unanswered: sumOf(posters, ({ unanswered }) => unanswered),
+    refused: sumOf(posters, ({ refused }) => refused),
+    received: sumOf(clients, ({ received }) => received.length),
+    resumes: sumOf(clients, ({ resumes }) => resumes),
+    replayed: sumOf(clients, ({ replayed }) => replayed),
+    problems: [...posters.flatMap(({ problems }) => problems), ...lost]
+  }
+}
+
+export const sumOf = <T>(all: T[], of: (one: T) => number): number => all.reduce((sum, one) => sum + of(one), 0)
 
 /** Waits until every client has what was answered, or for `waitMs`; returns what is wrong, in lines. */
 export async function checkNothingLost (clients: ResumingClient[], posted: Posted[], waitMs: number): Promise<string[]> {

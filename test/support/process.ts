@@ -12,6 +12,16 @@ export type Environment = Record<string, string>
 /** Who ends what was started for him: a test, mostly. */
 export interface Owner { teardown: (end: () => unknown) => void }
 
+/** Gives work an owner of its own: what was started for it is ended after it, the last first. */
+export async function withOwner<T> (work: (owner: Owner) => Promise<T>): Promise<T> {
+  const endings: Array<() => unknown> = []
+  try {
+    return await work({ teardown: (end) => { endings.push(end) } })
+  } finally {
+    for (const end of endings.reverse()) await end()
+  }
+}
+
 export interface Exit {
   code: number | null
   signal: NodeJS.Signals | null

@@ -1,4 +1,13 @@
 import { WebSocket } from 'ws'
+import type { Owner } from './process.js'
+
+/** Breaks the connection of one of them every so often, until what it returns is called. */
+export function cutAtRandom (owner: Owner, clients: ResumingClient[], everyMs: number): () => void {
+  const cutting = setInterval(() => { clients[Math.floor(Math.random() * clients.length)]?.cut() }, everyMs)
+  const stop = () => { clearInterval(cutting) }
+  owner.teardown(stop)
+  return stop
+}
 
 const backOff = (): number => Math.random() * 100
 

@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import { startBalancer } from '../../example/balancer.js'
 import { freePort } from '../../scripts/ports.js'
 import { SECRET } from './app.js'
-import { checkNothingLost } from './nothing-lost.js'
+import { sumOf, type Tally, tally } from './nothing-lost.js'
 import { Poster } from './poster.js'
-import { root, type Server, startServer } from './process.js'
-import { startRedis } from './redis.js'
+import { type Owner, root, type Server, startServer, withOwner } from './process.js'
+import { type RedisServer, startRedis } from './redis.js'
 import { type CountsFrom, ResumingClient } from './resuming-client.js'
 import { until } from './wait.js'
 
@@ -22,61 +22,41 @@ const RATE_WINDOW_MS = 1000
 /** Of ten clients: how they come back. */
 const KINDS: CountsFrom[] = ['frame', 'close', 'frame', 'close', 'frame', 'never', 'frame', 'close', 'frame', 'close']
 
-export interface RollingResult {
+export interface RollingResult extends Tally {
   clients: number
-  answered: number
-  unanswered: number
-  refused: number
-  received: number
-  resumes: number
-  replayed: number
+  /** How often clients were told to come back. */
   told: number
   /** For each: who was there, how it ended, the busiest second of any node against the even rate, and who was refused because a node was stopping. */
   restarts: Array<{ sockets: number, stopMs: number, code: number | null, evenPerSecond: number, peakPerSecond: number, refusals: number }>
-  problems: string[]
 }
 
 /** Two nodes on one Redis behind a balancer, with clients that come back in each of the ways; both nodes are stopped and started again, one after the other. */
 export async function rollingRestart ({ clients: count, drainSeconds, onStep = () => {} }: { clients: number, drainSeconds: number, onStep?: (text: string) => void }): Promise<RollingResult> {
-  const endings: Array<() => unknown> = []
-  const owner = { teardown: (end: () => unknown) => { endings.push(end) } }
-  const redis = await startRedis(owner)
-  const startNode = async (port: number) => {
-    const node = await startServer(owner, {
-      PORT: String(port),
-      BROKER_URL: redis.url,
-      JWT_SECRET: SECRET,
-      WS_AUTH: 'optional',
-      ALLOW_ANONYMOUS: 'true',
-      MAX_CONNECTIONS_PER_USER: '0',
-      DRAIN_SECONDS: String(drainSeconds)
-    }, [join(root, 'dist/src/server.js')])
-    await until(async () => (await fetch(`http://127.0.0.1:${port}/health/ready`)).ok, 10_000)
-    return node
-  }
-  const ports: number[] = []
-  /** All that were ever started. */
-  const nodes: Server[] = []
-  while (ports.length < NODES) ports.push(await freePort())
-  for (const port of ports) nodes.push(await startNode(port))
-  const balancer = await startBalancer(0, () => ports)
-  const { port } = balancer.address() as { port: number }
-  const base = `127.0.0.1:${port}/api/v1/ws`
+  return await withOwner(async (owner) => {
+    const redis = await startRedis(owner)
+    const ports: number[] = []
+    /** All that were ever started. */
+    const nodes: Server[] = []
+    while (ports.length < NODES) ports.push(await freePort())
+    for (const port of ports) nodes.push(await startNode(owner, port, redis, drainSeconds))
+    const balancer = await startBalancer(0, () => ports)
+    owner.teardown(() => { balancer.close() })
+    const { port } = balancer.address() as { port: number }
+    const base = `127.0.0.1:${port}/api/v1/ws`
 
-  const clients = Array.from({ length: count }, (_, i) => {
-    const userId = i % 7 === 6 ? null : USERS[i % USERS.length] ?? null
-    return new ResumingClient(userId, () => `ws://${base}${userId === null ? '' : `/${userId}`}`, KINDS[i % KINDS.length])
-  })
-  const posters = Array.from({ length: POSTERS }, (_, i) =>
-    new Poster({ name: `poster${i}`, users: USERS, address: () => `http://${base}`, insists: false, pauseMs: PAUSE_MS }))
-  const problems: string[] = []
-  const restarts: Array<{ node: Server, stoppedAt: number, stopMs: number, code: number | null }> = []
-  try {
+    const clients = Array.from({ length: count }, (_, i) => {
+      const userId = i % 7 === 6 ? null : USERS[i % USERS.length] ?? null
+      return new ResumingClient(userId, () => `ws://${base}${userId === null ? '' : `/${userId}`}`, KINDS[i % KINDS.length])
+    })
+    const posters = Array.from({ length: POSTERS }, (_, i) =>
+      new Poster({ name: `poster${i}`, users: USERS, address: () => `http://${base}`, insists: false, pauseMs: PAUSE_MS }))
+    for (const one of [...posters, ...clients]) owner.teardown(() => { one.stop() })
     for (let i = 0; i < count; i += AT_ONCE) {
       await Promise.all(clients.slice(i, i + AT_ONCE).map(async (client) => { await client.start() }))
       onStep(`${i + AT_ONCE} connected`)
     }
     const running = posters.map(async (poster) => { await poster.run() })
+    const restarts: Restart[] = []
     for (const [i, node] of nodes.slice().entries()) {
       onStep(`restart ${i + 1} of ${NODES}`)
       const stoppedAt = Date.now()
@@ -84,49 +64,58 @@ export async function rollingRestart ({ clients: count, drainSeconds, onStep = (
       const { code } = await node.exited
       const [from = 0, to = Infinity] = ['stopping', 'stopped'].flatMap((what) => timesOf(node, what, stoppedAt, Infinity))
       restarts.push({ node, stoppedAt, stopMs: to - from, code })
-      nodes.push(await startNode(node.port))
+      nodes.push(await startNode(owner, node.port, redis, drainSeconds))
     }
     onStep('waiting for all')
     for (const poster of posters) poster.stop()
     await Promise.all(running)
 
-    const answered = posters.flatMap((poster) => poster.answered)
-    problems.push(...posters.flatMap((poster) => poster.problems), ...await checkNothingLost(clients, answered, 30_000))
-    const measured = restarts.map(({ node, stoppedAt, stopMs, code }, i) => {
-      const until = restarts[i + 1]?.stoppedAt ?? Infinity
-      const sockets = timesOf(node, 'disconnected', stoppedAt, until).length
-      return {
-        sockets,
-        stopMs,
-        code,
-        evenPerSecond: Math.round(sockets / drainSeconds / CLIENT_SHARE),
-        peakPerSecond: Math.max(...nodes.map((one) => peak(timesOf(one, 'connected', stoppedAt, until)))),
-        refusals: timesOf(node, 'refused', stoppedAt, until).length
-      }
-    })
-    for (const { code, peakPerSecond, evenPerSecond } of measured) {
-      if (code !== 0) problems.push(`a node ended with ${String(code)}`)
-      if (peakPerSecond > 2 * evenPerSecond) problems.push(`${peakPerSecond} came back to one node in a second, where ${evenPerSecond} would be even`)
-    }
-    const sum = (values: number[]) => values.reduce((a, b) => a + b, 0)
+    const { problems, ...arrived } = await tally(clients, posters, 30_000)
+    const measured = restarts.map((restart, i) => measure(restart, nodes, restarts[i + 1]?.stoppedAt ?? Infinity, drainSeconds))
     return {
       clients: count,
-      answered: answered.length,
-      unanswered: sum(posters.map(({ unanswered }) => unanswered)),
-      refused: sum(posters.map(({ refused }) => refused)),
-      received: sum(clients.map(({ received }) => received.length)),
-      resumes: sum(clients.map(({ resumes }) => resumes)),
-      replayed: sum(clients.map(({ replayed }) => replayed)),
-      told: sum(clients.map(({ told }) => told)),
+      ...arrived,
+      told: sumOf(clients, ({ told }) => told),
       restarts: measured,
-      problems
+      problems: [...problems, ...measured.flatMap((restart) => problemsOf(restart))]
     }
-  } finally {
-    for (const poster of posters) poster.stop()
-    for (const client of clients) client.stop()
-    balancer.close()
-    await Promise.all(endings.map((end) => end()))
+  })
+}
+
+async function startNode (owner: Owner, port: number, { url }: RedisServer, drainSeconds: number): Promise<Server> {
+  const node = await startServer(owner, {
+    PORT: String(port),
+    BROKER_URL: url,
+    JWT_SECRET: SECRET,
+    WS_AUTH: 'optional',
+    ALLOW_ANONYMOUS: 'true',
+    MAX_CONNECTIONS_PER_USER: '0',
+    DRAIN_SECONDS: String(drainSeconds)
+  }, [join(root, 'dist/src/server.js')])
+  await until(async () => (await fetch(`http://127.0.0.1:${port}/health/ready`)).ok, 10_000)
+  return node
+}
+
+interface Restart { node: Server, stoppedAt: number, stopMs: number, code: number | null }
+
+/** What the logs of all nodes say of a restart, before the next one or until `to`. */
+function measure ({ node, stoppedAt, stopMs, code }: Restart, nodes: Server[], to: number, drainSeconds: number): RollingResult['restarts'][number] {
+  const sockets = timesOf(node, 'disconnected', stoppedAt, to).length
+  return {
+    sockets,
+    stopMs,
+    code,
+    evenPerSecond: Math.round(sockets / drainSeconds / CLIENT_SHARE),
+    peakPerSecond: Math.max(...nodes.map((one) => peak(timesOf(one, 'connected', stoppedAt, to)))),
+    refusals: timesOf(node, 'refused', stoppedAt, to).length
   }
+}
+
+function problemsOf ({ code, peakPerSecond, evenPerSecond }: RollingResult['restarts'][number]): string[] {
+  return [
+    ...(code === 0 ? [] : [`a node ended with ${String(code)}`]),
+    ...(peakPerSecond <= 2 * evenPerSecond ? [] : [`${peakPerSecond} came back to one node in a second, where ${evenPerSecond} would be even`])
+  ]
 }
 
 /** When a node logged this, in some time. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ALL_SCOPES, SECRET } from './app.js'
 import { MixedLoad } from './mixed-load.js'
-import { root, type Server, startServer } from './process.js'
+import { root, type Server, startServer, withOwner } from './process.js'
 import { sign } from './token.js'
 import { until } from './wait.js'
 
@@ -33,22 +33,20 @@ interface Sample { at: number, heap: number, rss: number }
 
 /** Mixed load for so long: clients that come and go, notifications, bad clients of every kind; and what it has left behind. */
 export async function soak ({ ms, folder, onSample = () => {} }: { ms: number, folder: string, onSample?: (text: string) => void }) {
-  const endings: Array<() => unknown> = []
-  const owner = { teardown: (end: () => unknown) => { endings.push(end) } }
-  const server = await startServer(owner, {
-    BROKER_URL: `file:${folder}`,
-    JWT_SECRET: SECRET,
-    ALLOW_ANONYMOUS: 'true',
-    WS_AUTH: 'optional',
-    RETENTION_PER_USER: '300',
-    RETENTION_BROADCAST: '300',
-    IDEMPOTENCY_SECONDS: '10'
-  }, ['--expose-gc', '--import', sampler, join(root, 'dist/src/server.js')])
-  const load = new MixedLoad(server)
-  const samples: Sample[] = []
-  const descriptors = () => readdirSync(`/proc/${server.pid}/fd`).length
-  const problems: string[] = []
-  try {
+  return await withOwner(async (owner) => {
+    const server = await startServer(owner, {
+      BROKER_URL: `file:${folder}`,
+      JWT_SECRET: SECRET,
+      ALLOW_ANONYMOUS: 'true',
+      WS_AUTH: 'optional',
+      RETENTION_PER_USER: '300',
+      RETENTION_BROADCAST: '300',
+      IDEMPOTENCY_SECONDS: '10'
+    }, ['--expose-gc', '--import', sampler, join(root, 'dist/src/server.js')])
+    const load = new MixedLoad(server)
+    owner.teardown(() => { load.end() })
+    const samples: Sample[] = []
+    const descriptors = () => readdirSync(`/proc/${server.pid}/fd`).length
     await statsOf(server)
     const before = descriptors()
     const started = performance.now()
@@ -61,7 +59,7 @@ export async function soak ({ ms, folder, onSample = () => {} }: { ms: number, f
     }
     load.stop()
     await running
-    problems.push(...await load.check())
+    const { problems, ...arrived } = await load.result()
     load.end()
 
     await until(async () => (await statsOf(server)) === 0, 20_000).catch(() => { problems.push('there are connections left') })
@@ -78,11 +76,8 @@ export async function soak ({ ms, folder, onSample = () => {} }: { ms: number, f
     for (const [name, { mb }] of Object.entries({ heap, rss })) {
       if (mb > MOST_MB[name as keyof typeof MOST_MB]) problems.push(`the memory is not flat: ${name} has grown by ${mb.toFixed(1)} MB`)
     }
-    return { seconds: ms / 1000, ...load.counts, samples: measured.length, heap, rss, warnings: troubles.length, problems }
-  } finally {
-    load.end()
-    await Promise.all(endings.map((end) => end()))
-  }
+    return { seconds: ms / 1000, ...arrived, samples: measured.length, heap, rss, warnings: troubles.length, problems }
+  })
 }
 
 async function takeSample ({ pid, stdout, stderr, exited }: Server, number: number): Promise<Omit<Sample, 'at'>> {
