@@ -6,6 +6,7 @@ import type { Broker, Deliver, Draft, Published } from '../../src/broker/broker.
 import { ConnectionManager } from '../../src/connections/connection-manager.js'
 import { encodeNotificationTail } from '../../src/protocol/server-frames.js'
 import { FakeTransport } from './fake-transport.js'
+import { managerOptions } from './manager-options.js'
 import { turns } from './turn.js'
 
 /** What every broker is run with here: little is kept, so that much goes. */
@@ -21,6 +22,9 @@ type Operation =
   | { do: 'restart' }
 
 const PATIENCE_MS = 1000
+
+/** None is slow. */
+const options = { ...managerOptions, maxBufferedBytes: 1_000_000 }
 
 const USERS = ['ada', 'ben']
 /** One of each user, a second one of the first, and an anonymous one. */
@@ -71,7 +75,7 @@ class Run {
   #starts = 0
   #epoch = 0
   #broker!: Broker
-  #connections = new ConnectionManager(managerOptions)
+  #connections = new ConnectionManager(options)
   #sent: Sent[] = []
   readonly #keys = new Map<string, { body: string, outcome: Published, until: number }>()
   readonly #clients: Client[] = CLIENTS.map((userId) => ({ userId, got: [], cursor: undefined, disconnect: undefined, transport: new FakeTransport() }))
@@ -82,7 +86,7 @@ class Run {
   }
 
   async start (): Promise<void> {
-    const connections = this.#connections = new ConnectionManager(managerOptions)
+    const connections = this.#connections = new ConnectionManager(options)
     this.#broker = await this.#open({ now: () => this.#now, deliver: async (notification) => await connections.deliver(notification), start: this.#starts++ })
   }
 
@@ -233,18 +237,6 @@ class Run {
   #hasBeenRemoved ({ expiresAt }: Sent): boolean {
     return expiresAt <= this.#now
   }
-}
-
-const managerOptions = {
-  idPrefix: 'node',
-  maxBufferedBytes: 1_000_000,
-  maxErrors: 10,
-  messageRate: 20,
-  maxConnections: 100,
-  maxConnectionsPerUser: 10,
-  heartbeatIntervalMs: 25_000,
-  heartbeatTimeoutMs: 10_000,
-  tokenGraceMs: 0
 }
 
 const concerns = ({ userId, excludeUser }: Sent, client: Client): boolean =>

@@ -1,23 +1,12 @@
 import t from 'tap'
-import { ConnectionManager, type ConnectionManagerOptions } from '../../../src/connections/connection-manager.js'
+import { ConnectionManager } from '../../../src/connections/connection-manager.js'
 import type { Notification } from '../../../src/broker/broker.js'
 import type { Connection } from '../../../src/connections/connection.js'
 import { textFrame } from '../../../src/protocol/text-frame.js'
 import { FakeTransport } from '../../support/fake-transport.js'
+import { managerOptions } from '../../support/manager-options.js'
 import { noReplay, replayOf } from '../../support/replay.js'
 import { turn, turns } from '../../support/turn.js'
-
-const options: ConnectionManagerOptions = {
-  idPrefix: 'node',
-  maxConnections: 100,
-  maxConnectionsPerUser: 20,
-  maxBufferedBytes: 1000,
-  maxErrors: 10,
-  messageRate: 20,
-  heartbeatIntervalMs: 1000,
-  heartbeatTimeoutMs: 400,
-  tokenGraceMs: 0
-}
 
 const notification = (seq: number, more: Partial<Notification> = {}): Notification => ({
   seq, id: `e-${seq}`, userId: 'ada', excludeUser: null, frame: textFrame(`{"type":"notification","id":"e-${seq}"}`), ...more
@@ -32,7 +21,7 @@ async function open (connections: ConnectionManager, userId: string | null, tran
 }
 
 t.test('a personal notification goes to all sockets of its user and to nobody else', async (t) => {
-  const connections = new ConnectionManager(options)
+  const connections = new ConnectionManager(managerOptions)
   const [, first] = await open(connections, 'ada')
   const [, second] = await open(connections, 'ada')
   const [, other] = await open(connections, 'ben')
@@ -45,7 +34,7 @@ t.test('a personal notification goes to all sockets of its user and to nobody el
 })
 
 t.test('a broadcast goes to everybody but the excluded user', async (t) => {
-  const connections = new ConnectionManager(options)
+  const connections = new ConnectionManager(managerOptions)
   const transports = await Promise.all(['ada', 'ben', 'ben', null].map(async (userId) => (await open(connections, userId))[1]))
   const [, admin] = await open(connections, 'admin')
 
@@ -56,10 +45,10 @@ t.test('a broadcast goes to everybody but the excluded user', async (t) => {
 })
 
 t.test('a slow client is ended, the others still get the frame', async (t) => {
-  const connections = new ConnectionManager(options)
+  const connections = new ConnectionManager(managerOptions)
   const [, slow] = await open(connections, 'ada')
   const [, fast] = await open(connections, 'ada')
-  slow.bufferedBytes = options.maxBufferedBytes + 1
+  slow.bufferedBytes = managerOptions.maxBufferedBytes + 1
 
   t.strictSame(await connections.deliver(notification(1)), { connections: 1, users: 1 })
 
@@ -69,7 +58,7 @@ t.test('a slow client is ended, the others still get the frame', async (t) => {
 })
 
 t.test('what arrives before the welcome is read from the journal, once, in order', async (t) => {
-  const connections = new ConnectionManager(options)
+  const connections = new ConnectionManager(managerOptions)
   const transport = new FakeTransport()
   const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
   t.ok(transport.paused)
@@ -86,7 +75,7 @@ t.test('what arrives before the welcome is read from the journal, once, in order
 })
 
 t.test('the close frame of the peer is read, also where the welcome never came', async (t) => {
-  const connections = new ConnectionManager(options)
+  const connections = new ConnectionManager(managerOptions)
   const transport = new FakeTransport()
   const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
 
@@ -97,7 +86,7 @@ t.test('the close frame of the peer is read, also where the welcome never came',
 })
 
 t.test('who asks for no replay gets all that came since he joined', async (t) => {
-  const connections = new ConnectionManager(options)
+  const connections = new ConnectionManager(managerOptions)
   const transport = new FakeTransport()
   const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
   connections.deliver(notification(5))
@@ -109,7 +98,7 @@ t.test('who asks for no replay gets all that came since he joined', async (t) =>
 })
 
 t.test('who is being replayed to is counted once for each notification', async (t) => {
-  const connections = new ConnectionManager(options)
+  const connections = new ConnectionManager(managerOptions)
   connections.open({ userId: 'ada', seesNames: true }, new FakeTransport(), 0)
 
   const broadcast = connections.deliver({ ...notification(1), userId: null })
@@ -119,7 +108,7 @@ t.test('who is being replayed to is counted once for each notification', async (
 })
 
 t.test('a replay goes at the pace of its reader, and never over the bound', async (t) => {
-  const connections = new ConnectionManager(options)
+  const connections = new ConnectionManager(managerOptions)
   const transport = new FakeTransport()
   const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
   const missed = Array.from({ length: 100 }, (_, i) => notification(i + 1))
@@ -138,7 +127,7 @@ t.test('a replay goes at the pace of its reader, and never over the bound', asyn
 })
 
 t.test('what left the journal during a replay is not passed over in silence', async (t) => {
-  const connections = new ConnectionManager(options)
+  const connections = new ConnectionManager(managerOptions)
   const open = (gap: boolean) => {
     const transport = new FakeTransport()
     const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
@@ -158,7 +147,7 @@ t.test('what left the journal during a replay is not passed over in silence', as
 
 t.test('who cannot be replayed to is ended with 1011', async (t) => {
   const failed: unknown[] = []
-  const connections = new ConnectionManager({ ...options, onFailed: (_connection, error) => { failed.push(error) } })
+  const connections = new ConnectionManager({ ...managerOptions, onFailed: (_connection, error) => { failed.push(error) } })
   const transport = new FakeTransport()
   const error = new Error('the journal cannot be read')
 
@@ -171,7 +160,7 @@ t.test('who cannot be replayed to is ended with 1011', async (t) => {
 })
 
 t.test('limits', async (t) => {
-  const connections = new ConnectionManager({ ...options, maxConnections: 3, maxConnectionsPerUser: 2 })
+  const connections = new ConnectionManager({ ...managerOptions, maxConnections: 3, maxConnectionsPerUser: 2 })
   await open(connections, 'ada')
   const [second] = await open(connections, 'ada')
 
@@ -185,7 +174,7 @@ t.test('limits', async (t) => {
 })
 
 t.test('heartbeats come at their interval, with a ping', async (t) => {
-  const connections = new ConnectionManager(options)
+  const connections = new ConnectionManager(managerOptions)
   connections.sweep(0)
   const [, transport] = await open(connections, 'ada')
 
@@ -201,7 +190,7 @@ t.test('heartbeats come at their interval, with a ping', async (t) => {
 
 t.test('a connection that is silent for the interval and the time-out is ended and forgotten', async (t) => {
   const ends: number[] = []
-  const connections = new ConnectionManager({ ...options, onEnd: (_connection, { code }) => { ends.push(code) } })
+  const connections = new ConnectionManager({ ...managerOptions, onEnd: (_connection, { code }) => { ends.push(code) } })
   connections.sweep(0)
   const [, silent] = await open(connections, 'ada')
   const [talking, alive] = await open(connections, 'ben')
@@ -224,7 +213,7 @@ t.test('a connection that is silent for the interval and the time-out is ended a
 })
 
 t.test('a pause of the whole process, or a clock that jumps, ends nobody', async (t) => {
-  const connections = new ConnectionManager(options)
+  const connections = new ConnectionManager(managerOptions)
   connections.sweep(0)
   const [, transport] = await open(connections, 'ada')
 
@@ -236,7 +225,7 @@ t.test('a pause of the whole process, or a clock that jumps, ends nobody', async
 
 t.test('a connection ends once, whoever ends it', async (t) => {
   const ends: unknown[] = []
-  const connections = new ConnectionManager({ ...options, onEnd: (_connection, end) => { ends.push(end) } })
+  const connections = new ConnectionManager({ ...managerOptions, onEnd: (_connection, end) => { ends.push(end) } })
   const [connection] = await open(connections, 'ada')
 
   connection.close('disconnect')
@@ -250,7 +239,7 @@ t.test('a connection ends once, whoever ends it', async (t) => {
 })
 
 t.test('a list of names has a bound, the counts are whole', async (t) => {
-  const connections = new ConnectionManager({ ...options, maxConnections: 20_000 })
+  const connections = new ConnectionManager({ ...managerOptions, maxConnections: 20_000 })
   for (let i = 0; i < 10_001; i++) await open(connections, `user-${i}`)
 
   const { connected_users: names, ...counts } = JSON.parse((await connections.stats(5000)).toString())

@@ -3,29 +3,18 @@ import type { Connection } from '../../../src/connections/connection.js'
 import { ConnectionManager } from '../../../src/connections/connection-manager.js'
 import { textFrame } from '../../../src/protocol/text-frame.js'
 import { FakeTransport } from '../../support/fake-transport.js'
+import { managerOptions } from '../../support/manager-options.js'
 import { noReplay } from '../../support/replay.js'
 import { turn } from '../../support/turn.js'
 
 const WINDOW_MS = 8_000
 const LEAD_MS = 1_000
 
-const options = {
-  idPrefix: 'node',
-  maxConnections: 100_000,
-  maxConnectionsPerUser: 20,
-  maxBufferedBytes: 1000,
-  maxErrors: 10,
-  messageRate: 20,
-  heartbeatIntervalMs: 1000,
-  heartbeatTimeoutMs: 400,
-  tokenGraceMs: 0
-}
-
 interface Peer { connection: Connection, transport: FakeTransport }
 
 /** So many users, of `tabs` sockets each. */
 async function crowd (users: number, tabs = 1, { welcome = true } = {}): Promise<{ connections: ConnectionManager, peers: Peer[] }> {
-  const connections = new ConnectionManager(options)
+  const connections = new ConnectionManager(managerOptions)
   const peers = Array.from({ length: users * tabs }, (_, i) => {
     const transport = new FakeTransport()
     const connection = connections.open({ userId: `user${Math.floor(i / tabs)}`, seesNames: false }, transport, 0)

@@ -1,19 +1,10 @@
 import t from 'tap'
-import { ConnectionManager, type ConnectionManagerOptions } from '../../../src/connections/connection-manager.js'
+import { ConnectionManager } from '../../../src/connections/connection-manager.js'
 import type { Connection } from '../../../src/connections/connection.js'
 import { FakeTransport } from '../../support/fake-transport.js'
+import { managerOptions } from '../../support/manager-options.js'
 
-const options: ConnectionManagerOptions = {
-  idPrefix: 'node',
-  maxConnections: 10_000,
-  maxConnectionsPerUser: 10_000,
-  maxBufferedBytes: 1000,
-  maxErrors: 10,
-  messageRate: 20,
-  heartbeatIntervalMs: 1000,
-  heartbeatTimeoutMs: 400,
-  tokenGraceMs: 5000
-}
+const options = { ...managerOptions, tokenGraceMs: 5000 }
 
 function open (connections: ConnectionManager, expiresAt: number | undefined, now = 0): [Connection, FakeTransport] {
   const transport = new FakeTransport()
