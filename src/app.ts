@@ -94,25 +94,26 @@ async function compose (fastify: FastifyInstance, config: Config, { prefix = '',
   await fastify.register(websocket, { maxMessageBytes: config.MAX_MESSAGE_BYTES })
   await fastify.register(async (service: FastifyInstance) => {
     service.addHook('onRoute', (route) => { route.logSerializers = serializers })
-    await registerAccess(service, config)
+    if (!alone) await service.register(answers, { requestId: false })
+    await service.register(access, {
+      secret: config.JWT_SECRET,
+      publicKey: config.JWT_PUBLIC_KEY,
+      issuer: config.JWT_ISSUER,
+      audience: config.JWT_AUDIENCE,
+      tokenRequired: config.WS_AUTH === 'required',
+      allowAnonymous: config.ALLOW_ANONYMOUS
+    })
     await service.register(async (api: FastifyInstance) => { await registerApi(api, config) }, { prefix: `${prefix}${PREFIX}` })
     if (alone) await service.register(metricsRoutes, { open: !config.keyed })
   })
 }
 
-async function registerAccess (api: FastifyInstance, config: Config): Promise<void> {
-  await api.register(problems)
-  if (!api.hasPlugin('herald-headers')) await api.register(headers)
-  await api.register(descriptions)
-  await api.register(access, {
-    secret: config.JWT_SECRET,
-    publicKey: config.JWT_PUBLIC_KEY,
-    issuer: config.JWT_ISSUER,
-    audience: config.JWT_AUDIENCE,
-    tokenRequired: config.WS_AUTH === 'required',
-    allowAnonymous: config.ALLOW_ANONYMOUS
-  })
-}
+/** What all that the service answers has in common. */
+const answers = fp(async (fastify: FastifyInstance, { requestId }: { requestId: boolean }) => {
+  await fastify.register(problems)
+  await fastify.register(headers, { requestId })
+  await fastify.register(descriptions)
+})
 
 async function registerApi (api: FastifyInstance, config: Config): Promise<void> {
   await api.register(requestMetrics)
@@ -148,10 +149,8 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
   app.setNotFoundHandler((request, reply) => { sendProblem(notFound(request.method, request.url), request, reply) })
   if (tracing !== undefined) app.register(tracing.plugin)
   app.register(metrics)
-  app.register(problems)
-  app.register(headers, { requestId: true })
   app.register(openapi)
-  app.register(descriptions)
+  app.register(answers, { requestId: true })
   app.register(fp(async (fastify: FastifyInstance) => {
     await compose(fastify, config, { alone: true, tracer: tracing?.tracer })
     await fastify.register(healthRoutes)
