@@ -69,14 +69,16 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
   }
 
   /** Keys of one name may be two, while one takes the place of the other. */
-  function verifyWithOne ([key, ...others]: Key[], token: string): Claims {
-    if (key === undefined) throw new AppError('token_invalid')
-    if (others.length === 0) return verifyWith(key, token)
-    try {
-      return verifyWith(key, token)
-    } catch {
-      return verifyWithOne(others, token)
+  function verifyWithOne (keys: Key[], token: string): Claims {
+    let failure = new AppError('token_invalid')
+    for (const key of keys) {
+      try {
+        return verifyWith(key, token)
+      } catch (error) {
+        if (failure.code !== 'token_expired') failure = error as AppError
+      }
     }
+    throw failure
   }
 
   function verifyWith ({ pem, algorithms, verified }: Key, token: string): Claims {

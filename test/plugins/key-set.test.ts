@@ -121,6 +121,7 @@ t.test('of two keys with one name either is right, and no other', async (t) => {
   const [service] = await open(t, [old, next])
 
   for (const [key, status] of [[old, 200], [next, 200], [other, 401]] as const) t.equal((await statsWith(service, key.sign(claims))).status, status)
+  t.match((await statsWith(service, old.sign({ ...claims, exp: 1 }))).body, { code: 'token_expired' }, 'also of the first, where the second fails for another reason')
 })
 
 t.test('a stop does not wait for keys', async (t) => {
