@@ -19,7 +19,7 @@ export interface ConnectionsOptions extends Omit<ConnectionManagerOptions, 'idPr
 
 const MAX_SWEEP_MS = 2000
 const DRAIN_STEP_MS = 10
-const EXPIRE_MS = 50
+const EXPIRE_STEP_MS = 50
 
 /** What the log says why a connection ended: a client may write anything. */
 const ownReasons = new Set<string>(Object.values(errors).map(({ text }) => text))
@@ -49,14 +49,19 @@ const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify
 
   const sweep = setInterval(() => { connections.sweep(Date.now()) }, Math.min(options.heartbeatIntervalMs / 10, MAX_SWEEP_MS))
   sweep.unref()
-  const expire = setInterval(() => { connections.expire(Date.now()) }, EXPIRE_MS)
-  expire.unref()
+  let expiring: NodeJS.Timeout
+  const expire = () => {
+    const now = Date.now()
+    expiring = setTimeout(expire, connections.expire(now) ? EXPIRE_STEP_MS : 1000 - now % 1000)
+    expiring.unref()
+  }
+  expire()
   // The server listens until this is over, so that health is told and requests are answered meanwhile.
   fastify.addHook('preClose', async () => {
     const drain = connections.stop(drainMs, performance.now())
     while (!drain.step(performance.now())) await sleep(DRAIN_STEP_MS)
     clearInterval(sweep)
-    clearInterval(expire)
+    clearTimeout(expiring)
   })
 }
 

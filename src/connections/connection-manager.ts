@@ -128,8 +128,8 @@ export class ConnectionManager implements LocalConnections {
   }
 
   /** See `Expiries.sweep`. */
-  expire (now: number): void {
-    this.#expiries.sweep(this.#users, now)
+  expire (now: number): boolean {
+    return this.#expiries.sweep(this.#users, now)
   }
 
   /** Opens no more; the steps of what it returns close all, over `windowMs`. */

@@ -41,8 +41,8 @@ export class Expiries {
     this.#due.delete(connection)
   }
 
-  /** Ends those that are due, some with each call. To be called many times a second. */
-  sweep (connections: UserIndex, now: number): void {
+  /** Ends some of those that are due, and returns whether there are more. To be called when a second begins: nobody is due within one. */
+  sweep (connections: UserIndex, now: number): boolean {
     if (now >= this.#knownUntil) {
       const before = this.#knownUntil
       this.#knownUntil = now + AHEAD_MS
@@ -58,6 +58,7 @@ export class Expiries {
       if (left-- === 0) break
       connection.close('token_expired')
     }
+    return this.#due.size > 0
   }
 
   #dueAt ({ expiresAt = Infinity }: Connection): number {
