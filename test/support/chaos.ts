@@ -7,7 +7,7 @@ import { freePort } from '../../scripts/ports.js'
 import { Poster } from './poster.js'
 import { type Owner, root, type Server, startServer, withOwner } from './process.js'
 import { type RedisServer, startRedis } from './redis.js'
-import { cutAtRandom, ResumingClient } from './resuming-client.js'
+import { cutAtRandom, resumingClients } from './resuming-client.js'
 import { sign } from './token.js'
 import { until } from './wait.js'
 
@@ -34,10 +34,7 @@ export async function chaos ({ faults, folder, onFault = () => {} }: { faults: n
     const balancer = await startBalancer(0, () => site.ports)
     owner.teardown(() => { balancer.close() })
     const { port } = balancer.address() as { port: number }
-    const clients = Array.from({ length: CLIENTS }, (_, i) => {
-      const userId = i % 6 === 5 ? null : USERS[i % USERS.length] ?? null
-      return new ResumingClient(userId, () => `ws://127.0.0.1:${port}/api/v1/ws${userId === null ? '' : `/${userId}`}`)
-    })
+    const clients = resumingClients({ count: CLIENTS, users: USERS, anonymousEvery: 6, ws: `ws://127.0.0.1:${port}/api/v1/ws` })
     const posters = site.ports.map((nodePort, i) =>
       new Poster({ name: `poster${i}`, users: USERS, address: () => `http://127.0.0.1:${nodePort}/api/v1/ws`, insists: i > 0 }))
     for (const one of [...posters, ...clients]) owner.teardown(() => { one.stop() })

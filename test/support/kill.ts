@@ -4,7 +4,7 @@ import { sumOf, type Tally, tally } from './nothing-lost.js'
 import { freePort } from '../../scripts/ports.js'
 import { Poster } from './poster.js'
 import { startServer, withOwner } from './process.js'
-import { cutAtRandom, ResumingClient } from './resuming-client.js'
+import { cutAtRandom, resumingClients } from './resuming-client.js'
 import { until } from './wait.js'
 
 const USERS = Array.from({ length: 10 }, (_, i) => `user${i}`)
@@ -25,10 +25,7 @@ export interface KillResult extends Tally {
 export async function killAgainAndAgain ({ kills, folder, onKill = () => {} }: { kills: number, folder: string, onKill?: (kill: number) => void }): Promise<KillResult> {
   const port = await freePort()
   const base = `127.0.0.1:${port}/api/v1/ws`
-  const clients = Array.from({ length: CLIENTS }, (_, i) => {
-    const userId = i % 5 === 4 ? null : USERS[i % USERS.length] ?? null
-    return new ResumingClient(userId, () => `ws://${base}${userId === null ? '' : `/${userId}`}`)
-  })
+  const clients = resumingClients({ count: CLIENTS, users: USERS, anonymousEvery: 5, ws: `ws://${base}` })
   const posters = Array.from({ length: POSTERS }, (_, i) =>
     new Poster({ name: `poster${i}`, users: USERS, address: () => `http://${base}`, insists: i % 2 === 0 }))
   const countAnswered = () => sumOf(posters, ({ answered }) => answered.length)

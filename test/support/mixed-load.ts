@@ -6,7 +6,7 @@ import { connect } from './client.js'
 import { type Tally, tally } from './nothing-lost.js'
 import { Poster } from './poster.js'
 import { type Server, withOwner } from './process.js'
-import { ResumingClient } from './resuming-client.js'
+import { type ResumingClient, resumingClients } from './resuming-client.js'
 
 const USERS = Array.from({ length: 10 }, (_, i) => `user${i}`)
 const CLIENTS = 40
@@ -32,10 +32,7 @@ export class MixedLoad {
     this.#server = server
     setMaxListeners(0, this.#stopped.signal)
     this.#stop = once(this.#stopped.signal, 'abort')
-    this.#clients = Array.from({ length: CLIENTS }, (_, i) => {
-      const userId = i % 5 === 4 ? null : USERS[i % USERS.length] ?? null
-      return new ResumingClient(userId, () => `${server.ws}${userId === null ? '' : `/${userId}`}`)
-    })
+    this.#clients = resumingClients({ count: CLIENTS, users: USERS, anonymousEvery: 5, ws: server.ws })
   }
 
   /** Runs until it is stopped. */

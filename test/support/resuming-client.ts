@@ -1,6 +1,14 @@
 import { WebSocket } from 'ws'
 import type { Owner } from './process.js'
 
+/** So many clients of these users in turn, every so many of them anonymous. `ws`: the address of the anonymous socket. `kinds`: how they come back, in turn. */
+export function resumingClients ({ count, users, anonymousEvery, ws, kinds = ['never'] }: { count: number, users: string[], anonymousEvery: number, ws: string, kinds?: CountsFrom[] }): ResumingClient[] {
+  return Array.from({ length: count }, (_, i) => {
+    const userId = i % anonymousEvery === anonymousEvery - 1 ? null : users[i % users.length] ?? null
+    return new ResumingClient(userId, () => `${ws}${userId === null ? '' : `/${userId}`}`, kinds[i % kinds.length])
+  })
+}
+
 /** Breaks the connection of one of them every so often, until what it returns is called. */
 export function cutAtRandom (owner: Owner, clients: ResumingClient[], everyMs: number): () => void {
   const cutting = setInterval(() => { clients[Math.floor(Math.random() * clients.length)]?.cut() }, everyMs)

@@ -6,7 +6,7 @@ import { sumOf, type Tally, tally } from './nothing-lost.js'
 import { Poster } from './poster.js'
 import { type Owner, root, type Server, startServer, withOwner } from './process.js'
 import { type RedisServer, startRedis } from './redis.js'
-import { type CountsFrom, ResumingClient } from './resuming-client.js'
+import { type CountsFrom, resumingClients } from './resuming-client.js'
 import { until } from './wait.js'
 
 const USERS = Array.from({ length: 100 }, (_, i) => `user${i}`)
@@ -44,10 +44,7 @@ export async function rollingRestart ({ clients: count, drainSeconds, onStep = (
     const { port } = balancer.address() as { port: number }
     const base = `127.0.0.1:${port}/api/v1/ws`
 
-    const clients = Array.from({ length: count }, (_, i) => {
-      const userId = i % 7 === 6 ? null : USERS[i % USERS.length] ?? null
-      return new ResumingClient(userId, () => `ws://${base}${userId === null ? '' : `/${userId}`}`, KINDS[i % KINDS.length])
-    })
+    const clients = resumingClients({ count, users: USERS, anonymousEvery: 7, ws: `ws://${base}`, kinds: KINDS })
     const posters = Array.from({ length: POSTERS }, (_, i) =>
       new Poster({ name: `poster${i}`, users: USERS, address: () => `http://${base}`, insists: false, pauseMs: PAUSE_MS }))
     for (const one of [...posters, ...clients]) owner.teardown(() => { one.stop() })
