@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import jwt, { type FastifyJWTOptions, type JWT } from '@fastify/jwt'
-import type { FastifyPluginAsync, FastifyRequest, onRequestHookHandler } from 'fastify'
+import jwt, { type FastifyJWTOptions, type JWT, type VerifyOptions } from '@fastify/jwt'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Claims, hasScope, type Identity, identify, type Scope, scopes, type SocketPolicy } from '../src/access/identity.js'
 import type { Key, TokenHeader } from '../src/access/key-set.js'
@@ -37,12 +37,13 @@ export interface AccessOptions extends Omit<SocketPolicy, 'namesForAll'> {
 /** RFC 7518 §3.2. */
 const MIN_SECRET_BYTES = 32
 
-/** Tokens that are known to be signed with one key of a set. */
+/** Tokens that are known to be signed with one key: a service posts with the same one many times. The library's own cache hashes each that it looks up. */
 const MAX_VERIFIED = 1000
 
 const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options) => {
   const { secret, publicKey, issuer, audience, tokenRequired, allowAnonymous } = options
   const { keySet } = fastify
+  const verified: Key['verified'] = new Map()
   if (secret !== undefined && Buffer.byteLength(secret) < MIN_SECRET_BYTES) {
     fastify.log.warn(`JWT_SECRET is shorter than ${MIN_SECRET_BYTES} bytes: it can be guessed`)
   }
@@ -50,7 +51,6 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
   const tokens = await registerJwt({
     secret: publicKey === undefined ? secret ?? randomBytes(32).toString('hex') : { public: publicKey },
     verify: {
-      cache: true, // A service posts with the same token many times; an entry lives no longer than its token.
       // Unless it says otherwise, the verifier takes just the algorithms of the kind of its key (RFC 8725 §3.1).
       ...(publicKey === undefined && { algorithms: ['HS256', 'HS384', 'HS512'] }),
       ...(issuer !== undefined && { allowedIss: issuer }),
@@ -61,7 +61,7 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
 
   /** The claims of a token that is good. Of a token of the key set, a promise while its key is being fetched. */
   function verify (token: string): Claims | Promise<Claims> {
-    if (keySet === undefined) return attempt(() => tokens.verify<Claims>(token))
+    if (keySet === undefined) return verifyOnce(verified, token)
     const now = Date.now()
     const { header } = attempt(() => tokens.decode<{ header: TokenHeader }>(token, { complete: true })) ?? { header: { alg: 'none' } }
     const keys = keySet.find(header, now)
@@ -73,7 +73,7 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
     let failure = new AppError('token_invalid')
     for (const key of keys) {
       try {
-        return verifyWith(key, token)
+        return verifyOnce(key.verified, token, { key: key.pem, algorithms: key.algorithms })
       } catch (error) {
         if (failure.code !== 'token_expired') failure = error as AppError
       }
@@ -81,11 +81,11 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
     throw failure
   }
 
-  function verifyWith ({ pem, algorithms, verified }: Key, token: string): Claims {
+  function verifyOnce (verified: Key['verified'], token: string, options?: Partial<VerifyOptions>): Claims {
     const known = verified.get(token)
     if (known !== undefined && (known.exp ?? Infinity) * 1000 >= Date.now()) return known
 
-    const claims = attempt(() => tokens.verify<Claims>(token, { key: pem, algorithms, cache: false }))
+    const claims = attempt(() => tokens.verify<Claims>(token, options))
     if (verified.size >= MAX_VERIFIED) verified.clear()
     verified.set(token, claims)
     return claims
@@ -97,11 +97,20 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
       const claims = token === undefined ? undefined : verify(token)
       return claims instanceof Promise ? claims.then((claims) => identify(userId, claims, policy)) : identify(userId, claims, policy)
     },
-    requireScope: (scope) => Object.assign(async (request: FastifyRequest) => {
+    // Waits for nothing where nothing is to be fetched: publishing goes through it.
+    requireScope: (scope) => Object.assign((request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction) => {
       const token = extractToken(request)
       if (token === undefined) throw new AppError('token_required')
+      const check = (claims: Claims) => {
+        if (!hasScope(claims, scope)) throw new AppError('scope_missing', `the token does not have the scope ${scope}`)
+      }
       const claims = verify(token)
-      if (!hasScope(claims instanceof Promise ? await claims : claims, scope)) throw new AppError('scope_missing', `the token does not have the scope ${scope}`)
+      if (claims instanceof Promise) {
+        claims.then(check).then(() => { done() }, done)
+      } else {
+        check(claims)
+        done()
+      }
     }, { scope }),
     developerToken: keyed ? undefined : tokens.sign({ sub: 'my_user_id', scope: scopes.join(' ') })
   })
