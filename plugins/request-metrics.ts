@@ -3,8 +3,9 @@ import fp from 'fastify-plugin'
 
 /** Times the requests of the routes that follow. An upgrade that is accepted is never answered, and so not among them. */
 const requestMetricsPlugin: FastifyPluginAsync = async (fastify) => {
-  fastify.addHook('onResponse', async ({ method, routeOptions, server }, { statusCode, elapsedTime }) => {
+  fastify.addHook('onResponse', ({ method, routeOptions, server }, { statusCode, elapsedTime }, done) => {
     server.heraldMetrics.answered(method, routeOptions.url ?? '', statusCode, elapsedTime)
+    done()
   })
 }
 

@@ -7,7 +7,7 @@ import { compile } from '../src/protocol/validator.js'
 /** Bodies are JSON only, and are parsed and checked by what parses and checks frames. */
 const validationPlugin: FastifyPluginAsync = async (fastify) => {
   fastify.removeAllContentTypeParsers()
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => parseJson(body))
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request: unknown, body: Buffer, done) => { done(null, parseJson(body)) })
   fastify.setValidatorCompiler<TSchema>(({ schema }) => compile(schema))
 }
 

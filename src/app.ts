@@ -93,8 +93,10 @@ async function compose (fastify: FastifyInstance, config: Config, { prefix = '',
   await fastify.register(keySet, { url: config.JWT_JWKS_URL, keepMs: KEEP_KEYS_MS })
   await fastify.register(websocket, { maxMessageBytes: config.MAX_MESSAGE_BYTES })
   await fastify.register(async (service: FastifyInstance) => {
-    service.addHook('onRoute', (route) => { route.logSerializers = serializers })
-    if (!alone) await service.register(answers, { requestId: false })
+    if (!alone) {
+      service.addHook('onRoute', (route) => { route.logSerializers = serializers })
+      await service.register(answers, { requestId: false })
+    }
     await service.register(access, {
       secret: config.JWT_SECRET,
       publicKey: config.JWT_PUBLIC_KEY,
