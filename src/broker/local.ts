@@ -50,11 +50,11 @@ export class LocalBroker implements Broker {
     this.#delivered = journal.seq
   }
 
-  async publish (draft: Draft): Promise<Published> {
-    const { idempotency } = draft
-    if (idempotency === undefined) return await this.#enqueue(draft)
+  publish (draft: Draft): Promise<Published> {
+    return draft.idempotency === undefined ? this.#enqueue(draft) : this.#publishKeyed(draft, draft.idempotency)
+  }
 
-    const { key, fingerprint } = idempotency
+  async #publishKeyed (draft: Draft, { key, fingerprint }: NonNullable<Draft['idempotency']>): Promise<Published> {
     const first = this.#unfinished.get(key) ?? this.#journal.outcomeOf(key, this.#options.now())
     if (first !== undefined) {
       if (first.fingerprint !== fingerprint) throw new AppError('idempotency_mismatch')
@@ -113,8 +113,8 @@ export class LocalBroker implements Broker {
     return epoch === this.#journal.epoch && seq <= this.#journal.seq ? seq : undefined
   }
 
-  async #enqueue (draft: Draft): Promise<Published> {
-    return await new Promise((resolve, reject) => {
+  #enqueue (draft: Draft): Promise<Published> {
+    return new Promise((resolve, reject) => {
       this.#waiting.push({ draft, resolve, reject })
       this.#start()
     })

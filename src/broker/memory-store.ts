@@ -20,12 +20,14 @@ export class MemoryStore implements Store {
     }
   }
 
-  * keys (start: Key, end: Key, limit = Infinity): Generator<Key> {
-    let left = limit
-    for (const [key] of this.range(start, end)) {
-      if (left-- <= 0) return
-      yield key
-    }
+  keys (start: Key, end: Key, limit = Infinity): Key[] {
+    const keys: Key[] = []
+    this.#tree.forRange(start, end, false, (key) => {
+      if (keys.length >= limit) return { break: true }
+      keys.push(key)
+      return undefined
+    })
+    return keys
   }
 
   async write (changes: Change[]): Promise<void> {

@@ -110,8 +110,8 @@ export class ConnectionManager implements LocalConnections {
   }
 
   /** Hands a notification to the sockets that it concerns; resolves when it is written. */
-  async deliver (notification: Notification): Promise<Reach> {
-    return await this.#fanOut.deliver(notification)
+  deliver (notification: Notification): Promise<Reach> {
+    return this.#fanOut.deliver(notification)
   }
 
   rejoinAll (readerOf: (userId: string | null) => ReadPage, after: number | undefined): void {

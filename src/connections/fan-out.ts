@@ -48,11 +48,11 @@ export class FanOut {
   }
 
   /** Resolves when the notification is written to all sockets that it concerns. */
-  async deliver (notification: Notification): Promise<Reach> {
+  deliver (notification: Notification): Promise<Reach> {
     this.lastSeq = notification.seq
-    if (notification.userId !== null) return await this.#deliverTo(notification.userId, notification)
+    if (notification.userId !== null) return this.#deliverTo(notification.userId, notification)
 
-    return await new Promise((resolve) => {
+    return new Promise((resolve) => {
       this.#pending.push({ notification, reach: { connections: 0, users: 0 }, early: new Set(), done: resolve })
       this.#endOfTurn()
     })
