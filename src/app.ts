@@ -56,7 +56,7 @@ const PREFIX = '/api/v1/ws'
 const KEEP_KEYS_MS = 300_000
 
 /** The part of the time for a stop over which clients are sent away; the rest is for the last handshakes and requests, and the way out. */
-const CLIENT_SHARE = 0.8
+const CLIENT_SHARE = 0.85
 
 /**
  * Adds the service to a Fastify application: its addresses, and the decorators `notifications` and `connections`.

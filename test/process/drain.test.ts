@@ -14,7 +14,7 @@ t.before(prepareBuild)
 t.setTimeout(120_000)
 
 const DRAIN_SECONDS = 4
-const LEAD_MS = 480
+const LEAD_MS = 510
 const authorization = `Bearer ${sign({ scope: ALL_SCOPES })}`
 const body = JSON.stringify({ notification_type: 'info', message: { title: 'Order 4711' } })
 
@@ -49,7 +49,7 @@ t.test('a server that stops is not ready, opens no sockets, answers what is aske
   t.match(await notified.json(), { connections: 1, online: true })
   t.match((await last?.client.nextOf('notification'))?.data, { title: 'Order 4711' })
 
-  told.forEach(({ afterMs }, i) => { t.ok(Math.abs(afterMs - LEAD_MS - (DRAIN_SECONDS * 800 - LEAD_MS) / 20 * i) < 400, `client ${i} after ${afterMs} ms`) })
+  told.forEach(({ afterMs }, i) => { t.ok(Math.abs(afterMs - LEAD_MS - (DRAIN_SECONDS * 850 - LEAD_MS) / 20 * i) < 400, `client ${i} after ${afterMs} ms`) })
   for (const { ended } of told) {
     const { code, late } = await ended
     t.equal(code, 1001)
