@@ -1,6 +1,8 @@
+import { Latencies } from '../load/latencies.js'
+import { cpuBetween } from '../measure/process-usage.js'
 import { rowsOf, shown, table } from '../report/tables.js'
 
-const SOCKETS = 50
+const SOCKETS = 100
 
 const ATTACKS = {
   pings: '20 clients a second that send 2,000 pings',
@@ -8,12 +10,16 @@ const ATTACKS = {
   frames: '… 2,000 frames',
   getStats: '… 2,000 times `get_stats`',
   junk: '… 2,000 frames that are no JSON',
+  closes: '… 2,000 close frames',
   fragments: '… a message in 2,000 fragments',
+  oversized: '… a message of 72 KB in 600 fragments',
   compressed: '100 clients a second that send a compressed frame',
+  broken: '… a frame without a mask, of a reserved opcode, or a close of one byte',
+  slowReaders: '… 40 pings of 125 bytes, and read a byte a second',
   refused: '1,000 upgrades a second with a bad token',
   upgrades: '1,000 upgrades a second that are accepted',
   headers: '100 requests a second with 100 KB of headers',
-  unfinished: '200 requests a second that never end'
+  unfinished: '200 requests a second that end in their headers, their body or their upgrade'
 }
 
 export const hostile = {
@@ -22,29 +28,53 @@ export const hostile = {
   inQuick: false,
 
   async measure (bench) {
-    const ms = bench.quick ? 3_000 : 10_000
-    return await bench.alternate({ rounds: bench.quick ? 1 : 3, only: ['herald'] }, async ({ server, load }) => {
-      await load.call('open', { count: SOCKETS })
-      const run = async (attack) => await load.call('pingBeside', { ms, attack })
-      for (const attack of Object.keys(ATTACKS)) await load.call('pingBeside', { ms: ms / 10, attack }) // The server's compiler sees it all.
-      const cases = {}
-      for (const attack of Object.keys(ATTACKS)) {
-        await bench.settle(500)
-        const quiet = await run()
-        const beside = await run(attack)
-        cases[attack] = { quiet: quiet.p99, p50: beside.p50, p99: beside.p99, times: beside.p99 / quiet.p99, missing: quiet.missing + beside.missing, rss: server.rss() / 1024 }
+    const stretch = bench.quick ? { ms: 500, times: 2 } : { ms: 1_000, times: 3 }
+    return await bench.alternate({ rounds: bench.quick ? 1 : 3, only: ['herald'] }, async (run) => {
+      const attacker = await bench.secondLoad(run)
+      try {
+        await run.load.call('giveWay')
+        await run.load.call('open', { count: SOCKETS })
+        for (const name of Object.keys(ATTACKS)) await measureBeside(run, attacker, name, { ms: 300, times: 1 }) // The server's compiler sees it all.
+        const cases = {}
+        for (const name of Object.keys(ATTACKS)) cases[name] = await measureBeside(run, attacker, name, stretch)
+        return cases
+      } finally {
+        await attacker.stop()
       }
-      return cases
     })
   },
 
   report ({ herald }) {
     if (herald?.failed !== undefined || herald === undefined) return table(['', ''], rowsOf({ herald: herald ?? { failed: 'not measured' } }, () => []))
     return [
-      `${SOCKETS} ordinary sockets ping Herald 200 times a second together: how long the pongs take, in ms, right before each attack and during it, and how many times longer; resident MB of the server after it:`,
-      table(['', 'p99, quiet', 'p50', 'p99', 'times', 'missing', 'MB'], Object.entries(herald).map(([attack, { quiet, p50, p99, times, missing, rss }]) => [
-        ATTACKS[attack], shown(quiet), shown(p50), shown(p99), shown(times, 2), shown(missing, 0), shown(rss, 0)
+      `${SOCKETS} ordinary sockets ping Herald 1,000 times a second together, alone and beside bad clients in turn: how long the pongs take from when the ping should have been sent, in ms, and how many times longer beside those; ` +
+        'how much of its core the server uses meanwhile, how many of the bad clients there were that should have been, and resident MB of the server after them:',
+      table(['', 'p99, alone', 'p99', 'times', 'missing', 'CPU, %', 'came, %', 'MB'], Object.entries(herald).map(([name, { alone, p99, times, missing, cpu, came, rss }]) => [
+        ATTACKS[name], shown(alone, 2), shown(p99, 2), shown(times, 2), shown(missing, 0), shown(cpu, 0), shown(came, 0), shown(rss, 0)
       ]))
     ].join('\n\n')
   }
+}
+
+/** Stretches alone and beside the attack take turns, so that what else happens on the machine is in both. `cpu` and `came` are percentages. */
+async function measureBeside ({ bench, server, load }, attacker, name, { ms, times }) {
+  const latencies = { alone: new Latencies(), beside: new Latencies() }
+  const sums = { missing: 0, cpu: 0, came: 0 }
+  const ping = async (when) => {
+    const { took, missing } = await load.call('measurePings', { ms })
+    for (const one of took) latencies[when].add(one)
+    sums.missing += missing
+  }
+
+  for (let i = 0; i < times; i++) {
+    await ping('alone')
+    const before = server.cpu()
+    const [{ came }] = await Promise.all([attacker.call('attack', { ms, name }), ping('beside')])
+    const { total } = cpuBetween(before, server.cpu(), ms * 1000)
+    sums.cpu += 100 * total / times
+    sums.came += 100 * came / times
+    await bench.settle(100)
+  }
+  const [alone, beside] = [latencies.alone.summary(), latencies.beside.summary()]
+  return { alone: alone.p99, p99: beside.p99, times: beside.p99 / alone.p99, ...sums, rss: server.rss() / 1024 }
 }

@@ -1,13 +1,14 @@
 // A process of its own that opens sockets, posts, and counts what arrives. `measure/load-process.js` tells it what to do.
 import { broadcast } from './broadcast.js'
 import { measureNotifyLatency } from './notify-latency.js'
-import { pingBeside } from './hostile.js'
+import { attack } from './hostile.js'
+import { measurePings } from './pings.js'
 import { Pool } from './pool.js'
 import { postNotify } from './post-notify.js'
 import { measureStalled } from './stalled.js'
 import { askStats } from './ask-stats.js'
 import { recover } from './recover.js'
-import { spin } from './turns.js'
+import { giveWay, spin } from './turns.js'
 
 let pool
 
@@ -23,7 +24,9 @@ const commands = {
   measureStalled: (options) => measureStalled(pool, options),
   recover: (options) => recover(pool, options),
   askStats: (options) => askStats(pool, options),
-  pingBeside: (options) => pingBeside(pool, options)
+  giveWay: () => { giveWay() },
+  measurePings: (options) => measurePings(pool, options),
+  attack: (options) => attack(pool, options)
 }
 
 process.on('message', async ({ id, command, options }) => {

@@ -1,4 +1,8 @@
+const NAP_MS = 0.05
+
 const everyTurn = new Set()
+const never = new Int32Array(new SharedArrayBuffer(4))
+let naps = false
 
 /**
  * Keeps the event loop turning, and never asleep. A reader that sleeps costs the server a wake-up with each write,
@@ -6,7 +10,13 @@ const everyTurn = new Set()
  */
 export function spin () {
   for (const onTurn of everyTurn) onTurn(performance.now())
+  if (naps) Atomics.wait(never, 0, 0, NAP_MS)
   setImmediate(spin)
+}
+
+/** From now on, leaves the core to another load process for a moment with each turn. */
+export function giveWay () {
+  naps = true
 }
 
 /** Calls `tick` every `intervalMs`, `times` times, with the time when it should have been called and its number; resolves after the last. */
