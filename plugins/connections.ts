@@ -17,7 +17,6 @@ export interface ConnectionsOptions extends Omit<ConnectionManagerOptions, 'idPr
   drainMs: number
 }
 
-const MAX_SWEEP_MS = 2000
 const DRAIN_STEP_MS = 10
 const EXPIRE_STEP_MS = 50
 
@@ -47,21 +46,20 @@ const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify
   })
   fastify.decorate('connections', connections)
 
-  const sweep = setInterval(() => { connections.sweep(Date.now()) }, Math.min(options.heartbeatIntervalMs / 10, MAX_SWEEP_MS))
-  sweep.unref()
-  let expiring: NodeJS.Timeout
-  const expire = () => {
+  let sweeping: NodeJS.Timeout
+  const sweep = () => {
     const now = Date.now()
-    expiring = setTimeout(expire, connections.expire(now) ? EXPIRE_STEP_MS : 1000 - now % 1000)
-    expiring.unref()
+    connections.sweep(now)
+    const waitMs = connections.expire(now) ? EXPIRE_STEP_MS : 1000 - now % 1000
+    sweeping = setTimeout(sweep, Math.min(waitMs, options.heartbeatIntervalMs / 10))
+    sweeping.unref()
   }
-  expire()
+  sweep()
   // The server listens until this is over, so that health is told and requests are answered meanwhile.
   fastify.addHook('preClose', async () => {
     const drain = connections.stop(drainMs, performance.now())
     while (!drain.step(performance.now())) await sleep(DRAIN_STEP_MS)
-    clearInterval(sweep)
-    clearTimeout(expiring)
+    clearTimeout(sweeping)
   })
 }
 

@@ -47,15 +47,16 @@ export class ConnectionManager implements LocalConnections {
 
   constructor (options: ConnectionManagerOptions) {
     this.#options = options
+    this.#heartbeats = new Heartbeats(options)
     this.#owner = {
       idPrefix: options.idPrefix,
       limits: options,
+      heartbeats: this.#heartbeats,
       catchUp: (connection) => { this.#fanOut.catchUp(connection) },
       onQueued: (connection) => { this.#fanOut.onQueued(connection) },
       onReadyForPage: (connection) => { this.#replays.add(connection) },
       onEnd: (connection, end) => { this.#ended(connection, end) }
     }
-    this.#heartbeats = new Heartbeats(options)
     this.#expiries = new Expiries(options)
     this.#replays = new Replays((connection, error) => {
       options.onFailed?.(connection, error)
@@ -124,7 +125,7 @@ export class ConnectionManager implements LocalConnections {
 
   /** See `Heartbeats.sweep`. */
   sweep (now: number): void {
-    this.#heartbeats.sweep(this.#users, now)
+    this.#heartbeats.sweep(now)
   }
 
   /** See `Expiries.sweep`. */
@@ -208,6 +209,7 @@ export class ConnectionManager implements LocalConnections {
   /** The one place where a connection leaves, however it ended. */
   #ended (connection: Connection, end: End): void {
     this.#users.delete(connection)
+    this.#heartbeats.delete(connection)
     this.#expiries.delete(connection)
     this.#cluster?.changed(connection.userId)
     this.#closing.add(connection)

@@ -18,6 +18,7 @@ export interface End {
 export interface ConnectionOwner {
   idPrefix: string
   limits: ConnectionLimits
+  heartbeats: { readonly step: number }
   /** Queues the broadcasts that are on their way to a connection, so that what it is sent next comes after them. */
   catchUp: (connection: Connection) => void
   /** Frames wait for the end of the turn. */

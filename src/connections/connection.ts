@@ -26,12 +26,11 @@ export class Connection implements Identity {
   seesNames: boolean
   expiresAt: number | undefined
   readonly openedAt: number
-  /** A message or a pong came since `Heartbeats` last looked. */
-  heard = false
-  /** Kept by `Heartbeats`: when the peer was last heard, what had been received by then, and when the next heartbeat is due. */
-  heardBytes = 0
+  /** When the peer was last heard, in steps of `Heartbeats`, and what had been received by then. */
   heardAt = 0
-  beatAt = 0
+  heardBytes = 0
+  /** Kept by `Heartbeats`: when in the interval it is due. */
+  place = 0
   readonly #owner: ConnectionOwner
   readonly #serial: number
   #inbound: Inbound | undefined
@@ -167,9 +166,17 @@ export class Connection implements Identity {
     if (this.#joining?.welcomed === true && this.#outbox === undefined) this.#owner.onReadyForPage(this)
   }
 
+  /** The peer is there; says whether it was heard in this step of the heartbeats already. */
+  hear (): boolean {
+    const again = this.heardAt === this.#owner.heartbeats.step
+    this.heardAt = this.#owner.heartbeats.step
+    this.heardBytes = this.receivedBytes
+    return again
+  }
+
   /** The account of what the peer sends, when a message has come. */
-  hear (now: number): Inbound {
-    this.heard = true
+  receive (now: number): Inbound {
+    this.hear()
     this.#inbound ??= new Inbound(this.#owner.limits, now)
     return this.#inbound
   }

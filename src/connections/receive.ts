@@ -58,7 +58,7 @@ function renew ({ connection, connections }: Context, identity: Identity): void 
  */
 export function receive (receiver: Receiver, connection: Connection, data: Buffer, isBinary: boolean, now: number): Promise<void> | undefined {
   if (isBinary) connection.close('binary_frame')
-  const inbound = connection.hear(now)
+  const inbound = connection.receive(now)
   if (!keepsPace(connection, inbound, now)) return
   const context = { ...receiver, connection, inbound, now }
   try {
@@ -73,13 +73,12 @@ export function receive (receiver: Receiver, connection: Connection, data: Buffe
 
 /** Answers a ping of the protocol (RFC 6455 §5.5.2). It counts as a frame, and its pong waits and is bounded as one. */
 export function receivePing (connection: Connection, payload: Buffer, now: number): void {
-  if (keepsPace(connection, connection.hear(now), now)) connection.send([pongFrame(payload)])
+  if (keepsPace(connection, connection.receive(now), now)) connection.send([pongFrame(payload)])
 }
 
 /** Takes a pong. The first since it was last looked whether the peer is there answers a heartbeat; more count as frames. */
 export function receivePong (connection: Connection, now: number): void {
-  if (connection.heard) keepsPace(connection, connection.hear(now), now)
-  else connection.heard = true
+  if (connection.hear()) keepsPace(connection, connection.receive(now), now)
 }
 
 /**

@@ -173,56 +173,6 @@ t.test('limits', async (t) => {
   connections.admit('ada')
 })
 
-t.test('heartbeats come at their interval, with a ping', async (t) => {
-  const connections = new ConnectionManager(managerOptions)
-  connections.sweep(0)
-  const [, transport] = await open(connections, 'ada')
-
-  for (let now = 100; now <= 3000; now += 100) {
-    transport.receivedBytes++
-    connections.sweep(now)
-    await turn()
-  }
-
-  t.strictSame(transport.types, ['connection_status', 'heartbeat', 'heartbeat', 'heartbeat'])
-  t.equal(transport.pings, 3)
-})
-
-t.test('a connection that is silent for the interval and the time-out is ended and forgotten', async (t) => {
-  const ends: number[] = []
-  const connections = new ConnectionManager({ ...managerOptions, onEnd: (_connection, { code }) => { ends.push(code) } })
-  connections.sweep(0)
-  const [, silent] = await open(connections, 'ada')
-  const [talking, alive] = await open(connections, 'ben')
-  const [, uploading] = await open(connections, 'cem')
-
-  for (let now = 100; now < 1400; now += 100) {
-    talking.heard = true
-    uploading.receivedBytes++
-    connections.sweep(now)
-  }
-  t.equal(silent.closedWith, undefined)
-  connections.sweep(1400)
-
-  t.equal(silent.closedWith, 4002)
-  t.ok(silent.terminated)
-  t.equal(alive.closedWith, undefined)
-  t.equal(uploading.closedWith, undefined)
-  t.strictSame(connections.getConnectedUsers(), ['ben', 'cem'])
-  t.strictSame(ends, [4002])
-})
-
-t.test('a pause of the whole process, or a clock that jumps, ends nobody', async (t) => {
-  const connections = new ConnectionManager(managerOptions)
-  connections.sweep(0)
-  const [, transport] = await open(connections, 'ada')
-
-  connections.sweep(3_600_000)
-  connections.sweep(0)
-
-  t.equal(transport.closedWith, undefined)
-})
-
 t.test('a connection ends once, whoever ends it', async (t) => {
   const ends: unknown[] = []
   const connections = new ConnectionManager({ ...managerOptions, onEnd: (_connection, end) => { ends.push(end) } })
