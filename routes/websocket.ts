@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { WebSocket } from '@fastify/websocket'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -7,6 +8,7 @@ import { extractToken, offeredProtocols, SUBPROTOCOL } from '../src/access/token
 import { ConnectRate, networkOf } from '../src/connections/connect-rate.js'
 import type { Connection } from '../src/connections/connection.js'
 import { receive, receivePing, receivePong } from '../src/connections/receive.js'
+import { takePongs } from '../src/connections/take-pongs.js'
 import { WsTransport } from '../src/connections/ws-transport.js'
 import { AppError, type ErrorCode } from '../src/errors.js'
 import { SocketQuerySchema, UserParamsSchema } from '../src/protocol/rest.js'
@@ -109,7 +111,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     const connection = connections.open(identity, new WsTransport(socket, raw.socket), Date.now())
     heraldMetrics.connected(connection.userId)
     log.info({ connection_id: connection.id, user_id: connection.userId, ip }, 'connected')
-    listen(socket, connection)
+    listen(socket, raw.socket, connection)
 
     const { last_event_id: lastEventId } = query as { last_event_id?: unknown }
     broker.replay(identity.userId, lastEventId === undefined ? undefined : String(lastEventId)).then((replay) => {
@@ -120,7 +122,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   }
 
   /** Holds nothing of the request, which would live as long as the socket. */
-  function listen (socket: WebSocket, connection: Connection): void {
+  function listen (socket: WebSocket, tcpSocket: Duplex, connection: Connection): void {
     // The connection manager ends it, with a code, and not a server that the application had before.
     fastify.websocketServer.clients?.delete(socket)
     socket.removeAllListeners()
@@ -138,7 +140,9 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     const answerNothing = (_payload: unknown, _mask?: boolean, done?: () => void) => { done?.() }
     socket.pong = answerNothing as WebSocket['pong']
     socket.on('ping', (payload) => { receivePing(connection, payload, Date.now()) })
-    socket.on('pong', () => { receivePong(connection, Date.now()) })
+    const answered = () => { receivePong(connection, Date.now()) }
+    socket.on('pong', answered)
+    takePongs(tcpSocket, answered)
     socket.on('message', (data: Buffer, isBinary) => {
       try {
         if (data.length > maxMessageBytes) connection.close('too_large')
