@@ -7,7 +7,7 @@ export interface ExpiryOptions {
 }
 
 /** How far ahead it is known who will be due: all connections are gone through once in that time. */
-const AHEAD_MS = 10_000
+const AHEAD_MS = 60_000
 
 /** Connections that one sweep ends: where many tokens expire together, their clients do not come back together. */
 const AT_ONCE = 25
