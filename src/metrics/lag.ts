@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Gauge, type Registry } from 'prom-client'
 
 /** The loop is looked at so often; each time wakes a process that idles. */
-const STEP_MS = 100
+const STEP_MS = 250
 
 /** Adds how late the event loop is, as something that comes at any moment would find it, since the last scrape. */
 export function watchLag (registry: Registry): void {
