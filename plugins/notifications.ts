@@ -20,7 +20,8 @@ export interface NotificationsOptions extends JournalOptions {
   tracer?: Tracer | undefined
 }
 
-const MAINTAIN_MS = 500
+/** Every time wakes a process that idles; with Redis, its heartbeat and time-outs are looked at, too. */
+const MAINTAIN_MS = { alone: 1000, withRedis: 500 }
 
 const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fastify, { brokerUrl, tracer, ...options }) => {
   const { heraldMetrics: metrics } = fastify
@@ -41,7 +42,7 @@ const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fas
   fastify.decorate('broker', broker)
   fastify.decorate('notifications', new Notifications({ publish: (draft) => metrics.published(draft, broker.publish(draft)) }, Date.now, tracer))
 
-  const maintenance = setInterval(() => { broker.maintain() }, MAINTAIN_MS)
+  const maintenance = setInterval(() => { broker.maintain() }, broker.cluster === undefined ? MAINTAIN_MS.alone : MAINTAIN_MS.withRedis)
   maintenance.unref()
   fastify.addHook('onClose', async () => {
     clearInterval(maintenance)
