@@ -8,6 +8,7 @@ import { Inbound } from './inbound.js'
 import { Joining } from './joining.js'
 import { MAX_JOINED_BYTES, Outbox } from './outbox.js'
 import { statusFrame } from './status-frame.js'
+import type { TcpHandle } from './tcp-handle.js'
 import type { Transport } from './transport.js'
 
 /** One socket: what it is sent, what it may send, and its end, which happens once. */
@@ -117,7 +118,10 @@ export class Connection implements Identity {
     return this.#joining === undefined && seq > this.#position && (this.#outbox === undefined || this.#outbox.idle)
   }
 
-  /** Counts the `count` notifications up to `lastSeq` as sent, which are to be given to `write` next; says whether it did. */
+  /** See `Transport.handle`. */
+  get handle (): TcpHandle | undefined { return this.#transport.handle }
+
+  /** Counts the `count` notifications up to `lastSeq` as sent, which are to be written next; says whether it did. */
   takeAll (count: number, lastSeq: number): boolean {
     if (this.#ended) return false
 
@@ -129,6 +133,11 @@ export class Connection implements Identity {
   /** Writes bytes that need not wait, because nothing else does. */
   write (frames: Buffer): void {
     if (!this.#transport.write(frames)) this.#outbox = Outbox.full(this.#transport, this)
+  }
+
+  /** The handle has not taken all of these bytes. */
+  writtenInPart (frames: Buffer): void {
+    if (!this.#transport.writtenInPart(frames)) this.#outbox = Outbox.full(this.#transport, this)
   }
 
   /** Sends a heartbeat, which comes before nothing and after nothing, but not before the welcome. */

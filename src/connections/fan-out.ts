@@ -1,6 +1,7 @@
 import type { Notification, Reach } from '../broker/broker.js'
 import type { Connection } from './connection.js'
 import { MAX_JOINED_BYTES } from './outbox.js'
+import { Takers } from './takers.js'
 import type { UserIndex } from './user-index.js'
 
 /** Sockets that a broadcast writes to before everything else gets a turn: some milliseconds' worth. */
@@ -134,15 +135,15 @@ export class FanOut {
   /** Looks at all connections of a slice before it writes to the first: what is read of them comes into the cache together. */
   #continue (pass: Pass): void {
     if (this.#pass !== pass) return
-    const takers: Connection[] = []
+    const takers = new Takers()
     const complete = this.#visitSlice(pass, takers)
-    for (const connection of takers) connection.write(pass.frames)
+    takers.write(pass.frames)
     if (complete) this.#finish(pass)
     else setImmediate(() => { this.#continue(pass) })
   }
 
   /** Collects those who take the whole pass; says whether nobody is left. */
-  #visitSlice (pass: Pass, takers: Connection[]): boolean {
+  #visitSlice (pass: Pass, takers: Takers): boolean {
     let left = SLICE
     for (const groups of pass.groups) {
       for (const group of groups) {
@@ -153,12 +154,12 @@ export class FanOut {
     return true
   }
 
-  #visit (connection: Connection, pass: Pass, takers: Connection[]): number {
+  #visit (connection: Connection, pass: Pass, takers: Takers): number {
     if (this.#give(connection, pass, takers) && connection.userId !== null) countUser(connection.userId, pass)
     return 1
   }
 
-  #visitAll (connections: Set<Connection>, pass: Pass, takers: Connection[]): number {
+  #visitAll (connections: Set<Connection>, pass: Pass, takers: Takers): number {
     const { size } = connections
     let taker: string | null = null
     for (const connection of connections) {
@@ -169,7 +170,7 @@ export class FanOut {
   }
 
   /** Whether the connection took the whole pass in one write; if not, it catches up by itself. */
-  #give (connection: Connection, pass: Pass, takers: Connection[]): boolean {
+  #give (connection: Connection, pass: Pass, takers: Takers): boolean {
     const { batch, firstSeq, lastSeq, excluded } = pass
     if (!connection.readyFor(firstSeq) || (excluded.size > 0 && connection.userId !== null && excluded.has(connection.userId))) {
       this.catchUp(connection)
@@ -177,7 +178,7 @@ export class FanOut {
       return false
     }
     if (!connection.takeAll(batch.length, lastSeq)) return false
-    takers.push(connection)
+    takers.add(connection)
     pass.connections++
     return true
   }

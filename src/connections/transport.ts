@@ -1,8 +1,14 @@
+import type { TcpHandle } from './tcp-handle.js'
+
 /** What a connection needs of its socket. */
 export interface Transport {
   /** Writes whole frames at once. Says whether it will take more; if not, `onDrain` is called when it does. */
   write: (frames: Buffer) => boolean
   onDrain: (() => void) | undefined
+  /** Where whole frames may be written to in place of `write`; undefined: nowhere at the moment. */
+  readonly handle: TcpHandle | undefined
+  /** The handle has not taken all of these frames. Says what `write` would have. */
+  writtenInPart: (frames: Buffer) => boolean
   /** Starts the closing handshake, behind what was written. */
   close: (code: number, reason: string) => void
   /** Ends the socket at once. */

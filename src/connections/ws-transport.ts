@@ -1,23 +1,7 @@
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
+import { canWriteToHandles, handleOf, learnRequest, type TcpHandle, whenWritten, writeToHandle } from './tcp-handle.js'
 import type { Transport } from './transport.js'
-
-/** What stands under a TCP socket in Node: private, so it is checked before it is used. */
-interface Handle {
-  writeBuffer: (request: WriteRequest, bytes: Buffer) => number
-  /** Bytes that the kernel has not taken yet. */
-  readonly writeQueueSize: number
-}
-
-interface WriteRequest {
-  buffer?: Buffer
-  oncomplete?: (status: number) => void
-}
-
-/** Node's class of write requests, seen the first time that a socket writes. */
-let Request: (new () => WriteRequest) | undefined
-/** A request is used up only by a write that the kernel does not take at once. */
-let spare: WriteRequest | undefined
 
 /**
  * A `ws` socket for what comes in and for control frames; data frames are written as they are to the TCP socket under it,
@@ -28,7 +12,7 @@ export class WsTransport implements Transport {
   onDrain: (() => void) | undefined
   readonly #webSocket: WebSocket
   readonly #socket: Socket
-  readonly #handle: Handle | undefined
+  readonly #handle: TcpHandle | undefined
   /** A direct write is not through yet. */
   #busy = false
 
@@ -38,14 +22,22 @@ export class WsTransport implements Transport {
     this.#handle = handleOf(socket)
   }
 
-  write (frames: Buffer): boolean {
-    const handle = this.#handle
-    if (handle === undefined || Request === undefined || this.#busy) return this.#writeToStream(frames)
+  get handle (): TcpHandle | undefined { return this.#busy || !canWriteToHandles() ? undefined : this.#handle }
 
-    spare ??= new Request()
-    if (handle.writeBuffer(spare, frames) !== 0) this.#socket.destroy()
-    else if (handle.writeQueueSize > 0) return this.#wait(spare, frames)
-    return true
+  write (frames: Buffer): boolean {
+    const { handle } = this
+    if (handle === undefined) return this.#writeToStream(frames)
+    return writeToHandle(handle, frames) || this.writtenInPart(frames)
+  }
+
+  writtenInPart (frames: Buffer): boolean {
+    this.#busy = this.#handle !== undefined && whenWritten(this.#handle, frames, (status) => {
+      this.#busy = false
+      if (status !== 0) this.#socket.destroy()
+      else this.onDrain?.()
+    })
+    if (!this.#busy) this.#socket.destroy()
+    return !this.#busy
   }
 
   close (code: number, reason: string): void { this.#webSocket.close(code, reason) }
@@ -56,39 +48,10 @@ export class WsTransport implements Transport {
   get receivedBytes (): number { return this.#socket.bytesRead }
   get sentBytes (): number { return this.#socket.bytesWritten - this.#socket.writableLength }
 
-  #wait (request: WriteRequest, frames: Buffer): false {
-    spare = undefined
-    this.#busy = true
-    request.buffer = frames // The kernel has not taken all of it: it must not be collected.
-    request.oncomplete = (status) => {
-      this.#busy = false
-      if (status !== 0) this.#socket.destroy()
-      else this.onDrain?.()
-    }
-    return false
-  }
-
   #writeToStream (frames: Buffer): boolean {
-    if (this.#handle !== undefined && Request === undefined) learnRequest(this.#handle)
+    if (this.#handle !== undefined && !canWriteToHandles()) learnRequest(this.#handle)
     if (this.#socket.write(frames)) return true
     this.#socket.once('drain', () => { this.onDrain?.() })
     return false
-  }
-}
-
-/** The handle of an open, unencrypted socket, if it is what is expected of it. */
-function handleOf (socket: Socket): Handle | undefined {
-  if (socket.constructor !== Socket || !('_handle' in socket)) return undefined
-  const handle = socket._handle as Partial<Handle> | null
-  return typeof handle?.writeBuffer === 'function' && typeof handle.writeQueueSize === 'number' ? handle as Handle : undefined
-}
-
-/** Looks at the request of the write that follows. */
-function learnRequest (handle: Handle): void {
-  const { writeBuffer } = handle
-  handle.writeBuffer = (request, bytes) => {
-    Request = request.constructor as new () => WriteRequest
-    handle.writeBuffer = writeBuffer
-    return writeBuffer.call(handle, request, bytes)
   }
 }

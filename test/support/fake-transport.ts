@@ -12,6 +12,8 @@ export class FakeTransport implements Transport {
   sentBytes = 0
   takesMore = true
   onDrain: (() => void) | undefined
+  readonly handle = undefined
+  writtenInPart = (): boolean => true
 
   write (frames: Buffer): boolean {
     this.writes.push(frames)
