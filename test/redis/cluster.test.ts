@@ -152,3 +152,30 @@ t.test('a notification with a ttl is there for as long, and then said to be miss
   const after = await connect(t, `${addressOf(two, 'ada')}&last_event_id=${cursor}`)
   t.match(await after.next(), { data: { resume: 'gap', replayed: 0 } })
 })
+
+t.test('what a turn brings is published together, in the order of its calls, and each call gets its own outcome', async (t) => {
+  const redis = await startRedis(t)
+  const one = await build(t, { BROKER_URL: redis.url })
+  const two = await build(t, { BROKER_URL: redis.url })
+  const ada = await connect(t, addressOf(two, 'ada'))
+  await ada.next()
+  redis.cli('CONFIG', 'RESETSTAT')
+  const { notifications } = one.app
+  const keyed = async (text: string) => await notifications.sendToUser('ada', { notificationType: 'info', data: { text } }, { idempotencyKey: 'one' })
+
+  const outcomes = Promise.all(Array.from({ length: 120 }, async (_, i) => await notifications.sendToUser(i % 2 === 0 ? 'ada' : 'eve', { notificationType: 'info', data: { i } })))
+  const [first, again, other, toAll] = await Promise.all([
+    keyed('first'), keyed('first'), keyed('other').catch((error: unknown) => error),
+    notifications.broadcast({ notificationType: 'info', data: { toAll: true } })
+  ])
+
+  for (const [i, { connections }] of (await outcomes).entries()) t.equal(connections, i % 2 === 0 ? 1 : 0)
+  t.match(again, { ...first, repeated: true })
+  t.match(first, { connections: 1, repeated: false })
+  t.match(other, { code: 'idempotency_mismatch' })
+  t.match(toAll, { connections: 1, users: 1 })
+  for (const { id } of [...(await outcomes).filter(({ connections }) => connections === 1), first, toAll]) t.match(await ada.next(), { id })
+  t.equal(Number(toAll.id.split('-')[1]) - Number((await outcomes)[0]?.id.split('-')[1]), 121, 'what is not published takes no number')
+  const calls = Number(/cmdstat_hset:calls=(\d+)/.exec(redis.cli('INFO', 'commandstats'))?.[1])
+  t.ok(calls < 10, `${calls}`)
+})

@@ -120,3 +120,17 @@ t.test('many who come back from before all that is kept do not hold up Redis', a
   await until(() => clients.every(({ frames }) => frames.length > broadcasts), 60_000)
   t.equal(await statusOf(node), 200)
 })
+
+t.test('a Redis that an older version has filled is refused, in words, and left as it is', async (t) => {
+  const redis = await startRedis(t)
+  redis.cli('HSET', 'herald:{all}:journal', 'epoch', 'old', 'seq', '7', 'run', 'another')
+
+  const node = await build(t, { BROKER_URL: redis.url })
+
+  const response = await fetch(`http://127.0.0.1:${node.port}/health/ready`)
+  t.equal(response.status, 503)
+  t.match(await response.text(), /its layout is an older one, and this version reads \d/)
+  t.equal(redis.cli('HGET', 'herald:{all}:journal', 'seq'), '7')
+  redis.cli('FLUSHDB')
+  await until(async () => await statusOf(node) === 200, 10_000)
+})

@@ -3,7 +3,7 @@ import { publishing } from './lua-publish.js'
 import { reading } from './lua-read.js'
 
 /** Changes when the functions or what they keep do; nodes of two versions must not share a Redis. */
-const VERSION = 2
+const VERSION = 3
 
 /** What every key and channel begins with; the braces put all of them into one hash slot. */
 export const PREFIX = 'herald:{all}:'
@@ -11,12 +11,15 @@ export const PREFIX = 'herald:{all}:'
 /** The name of one of the functions below. */
 export const functionName = (name: string): string => `herald${VERSION}_${name}`
 
-/** Entries that are removed at once, when their time is over. */
+/** Entries after which no more are removed at once, when their time is over; of one audience so many are looked at. */
 export const REMOVE_AT_ONCE = 200
+const LOOK_AT_ONCE = 20
 
 const common = `
 local REMOVE_AT_ONCE = ${REMOVE_AT_ONCE}
+local LOOK_AT_ONCE = ${LOOK_AT_ONCE}
 local P = '${PREFIX}'
+local LAYOUT = '${VERSION}'
 -- Ids that a server which has lost some may have given out already are not given out again.
 local JUMP = 1000000
 local run
@@ -34,7 +37,7 @@ local function settle(new_epoch)
   local epoch, seq, last_run = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'run'))
   if not epoch then
     epoch, seq = new_epoch, 0
-    redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'jump', 0)
+    redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'jump', 0, 'layout', LAYOUT)
   elseif last_run ~= run then
     redis.call('HSET', P .. 'journal', 'run', run, 'jump', seq)
     seq = redis.call('HINCRBY', P .. 'journal', 'seq', JUMP)
@@ -85,12 +88,11 @@ register('expire', expire_some, { 'allow-oom' })
 /**
  * The Redis functions (https://redis.io/docs/latest/develop/programmability/functions-intro/) that every change goes through,
  * each all or nothing. They keep, under `PREFIX`:
- *   journal          hash    epoch, seq, run, floor, lost, jump: see `settle`
- *   n:<audience>     stream  the notifications for a user, or '' for everybody; the id is `<seq>-0`
- *   i:<audience>     zset    the same seqs, to be counted
+ *   journal          hash    layout; epoch, seq, run, floor, lost, jump: see `settle`; what has gone of the broadcasts: see `broadcasts_gone`
+ *   n:<audience>     zset    the notifications for a user, or '' for everybody, by their seqs: see `parse`
  *   without:<user>   zset    seqs of the broadcasts that leave him out
- *   gone             hash    audience → what of it has gone (see gone.ts), and when that is forgotten
- *   expiry           zset    `n:<seq>:<audience>` and `a:<audience>` by when they end, in ms
+ *   gone             zset    users by the highest seq of what has gone of theirs
+ *   expiry           zset    `a:<audience>` by when its oldest ends or, when nothing is left, it is forgotten; `n:<seq>:<audience>` of what ends before its time; in ms
  *   k:<key>          string  the outcome of the call with an idempotency key
  *   nodes            zset    node → when it was last heard, in ms
  *   totals           hash    node → its open sockets

@@ -47,6 +47,8 @@ end
 -- node, new epoch, epoch and seq of the newest that it has heard. What was kept of its users stands until it tells of them anew.
 local function hello(keys, args)
   local node, new_epoch, epoch, heard = args[1], args[2], args[3], tonumber(args[4])
+  local kept, layout = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'layout'))
+  if kept and layout ~= LAYOUT then return redis.error_reply('ERR its layout is ' .. (layout or 'an older one') .. ', and this version reads ' .. LAYOUT) end
   local current, seq = settle(new_epoch)
   local jump, lost = unpack(redis.call('HMGET', P .. 'journal', 'jump', 'lost'))
   jump, lost = tonumber(jump), tonumber(lost)

@@ -1,27 +1,22 @@
 /** What is kept, and what goes: see `library.ts`. */
 export const publishing = `
-local function gone_of(audience)
-  local kept = redis.call('HGET', P .. 'gone', audience)
-  return kept and cjson.decode(kept) or { seq = 0, excluded = '', others = 0, forget = 0 }
+-- What is kept of a notification: when it was published, when it ends if that is before its time, whom it leaves out; and its frame.
+local function parse(entry)
+  local at, ends, excluded, frame = string.match(entry, '^([^\\t]*)\\t([^\\t]*)\\t([^\\n]*)\\n()')
+  return tonumber(at), tonumber(ends), excluded, frame
 end
 
-local function keep_gone(audience, gone)
-  redis.call('HSET', P .. 'gone', audience, cjson.encode(gone))
-end
-
-local function add_gone(gone, seq, excluded)
-  if seq <= gone.seq then
-    if excluded ~= gone.excluded then gone.others = math.max(gone.others, seq) end
-  else
-    if excluded ~= gone.excluded then gone.others = gone.seq end
-    gone.seq, gone.excluded = seq, excluded
-  end
+-- Up to where broadcasts have gone, whom that one had left out, and up to where those have that had not left him out: see gone.ts.
+local function broadcasts_gone()
+  local seq, excluded, others = unpack(redis.call('HMGET', P .. 'journal', 'gone', 'gone_without', 'gone_others'))
+  return tonumber(seq or 0), excluded or '', tonumber(others or 0)
 end
 
 local function gone_for(audience, user)
-  local gone = gone_of(audience)
-  if gone.excluded ~= '' and gone.excluded == user then return gone.others end
-  return gone.seq
+  if audience ~= '' then return tonumber(redis.call('ZSCORE', P .. 'gone', audience) or 0) end
+  local seq, excluded, others = broadcasts_gone()
+  if excluded ~= '' and excluded == user then return others end
+  return seq
 end
 
 local function has_gone(user, after)
@@ -29,108 +24,165 @@ local function has_gone(user, after)
   return gone_for('', user) > after or (user ~= '' and gone_for(user, user) > after)
 end
 
-local function seq_of(entry) return tonumber(string.match(entry[1], '^%d+')) end
-
-local function remove(audience, entry, now, retention)
-  local seq = seq_of(entry)
-  local key = P .. 'n:' .. audience
-  redis.call('XDEL', key, entry[1])
-  redis.call('ZREM', P .. 'i:' .. audience, int(seq))
-  if entry[2][4] ~= '' then redis.call('ZREM', P .. 'without:' .. entry[2][4], int(seq)) end
-  redis.call('ZREM', P .. 'expiry', 'n:' .. int(seq) .. ':' .. audience)
-  local gone = gone_of(audience)
-  add_gone(gone, seq, entry[2][4])
-  if redis.call('XLEN', key) == 0 then
-    redis.call('DEL', key)
-    gone.forget = now + retention
-    redis.call('ZADD', P .. 'expiry', int(gone.forget), 'a:' .. audience)
-  end
-  keep_gone(audience, gone)
-end
-
-local function forget(audience, at)
-  local gone = gone_of(audience)
-  if gone.forget ~= at or redis.call('EXISTS', P .. 'n:' .. audience) == 1 then return end
-  local floor = tonumber(redis.call('HGET', P .. 'journal', 'floor') or 0)
-  if gone.seq > floor then redis.call('HSET', P .. 'journal', 'floor', int(gone.seq)) end
-  redis.call('HDEL', P .. 'gone', audience)
-end
-
-local function expire(now, retention)
-  local due = redis.call('ZRANGEBYSCORE', P .. 'expiry', '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, REMOVE_AT_ONCE)
-  for i = 1, #due, 2 do
-    redis.call('ZREM', P .. 'expiry', due[i])
-    local seq, audience = string.match(due[i], '^n:(%d+):(.*)$')
-    if seq then
-      local entry = redis.call('XRANGE', P .. 'n:' .. audience, seq, seq)[1]
-      if entry then remove(audience, entry, now, retention) end
-    else
-      forget(string.sub(due[i], 3), tonumber(due[i + 1]))
-    end
-  end
-  return #due / 2
-end
-
--- What has expired goes first, so that it does not crowd out what has not.
-local function trim(audience, limit, now, retention)
-  if redis.call('XLEN', P .. 'n:' .. audience) <= limit then return end
-  expire(now, retention)
-  local excess = math.min(redis.call('XLEN', P .. 'n:' .. audience) - limit, REMOVE_AT_ONCE)
-  if excess <= 0 then return end
-  for _, entry in ipairs(redis.call('XRANGE', P .. 'n:' .. audience, '-', '+', 'COUNT', excess)) do
-    remove(audience, entry, now, retention)
-  end
-end
-
--- An unmasked, unfragmented text frame (RFC 6455 section 5.2).
-local function text_frame(text)
-  local n = #text
-  if n < 126 then return string.char(0x81, n) .. text end
-  if n < 65536 then return string.char(0x81, 126) .. struct.pack('>I2', n) .. text end
-  return string.char(0x81, 127) .. struct.pack('>I8', n) .. text
-end
-
--- Hands a notification to the nodes that it concerns: how many hear it, and how many users are counted there once too often.
-local function hand_over(audience, excluded, message)
-  local receivers = 0
+-- Entries of an audience, each with its seq, in order, are not kept any more.
+local function note_gone(audience, entries)
   if audience ~= '' then
-    for _, node in ipairs(nodes_of(audience)) do receivers = receivers + redis.call('PUBLISH', P .. 'to:' .. node[1], message) end
-    return receivers, 0
+    redis.call('ZADD', P .. 'gone', 'GT', entries[#entries], audience)
+    return
   end
-  for _, node in ipairs(redis.call('ZRANGE', P .. 'nodes', 0, -1)) do receivers = receivers + redis.call('PUBLISH', P .. 'to:' .. node, message) end
-  local overlap = tonumber(redis.call('GET', P .. 'overlap') or 0)
-  if excluded ~= '' then overlap = overlap - math.max(#nodes_of(excluded) - 1, 0) end
-  return receivers, overlap
-end
-
--- Redis's time after which nobody waits for it, node, call, new epoch, now, retention, audience, excluded, when it ends, limit, tail, key, fingerprint, how long the key is kept; traceparent, if it is traced
-local function publish(keys, args)
-  if time() > tonumber(args[1]) then return { 'late' } end
-  local node, call, new_epoch, now, retention = args[2], args[3], args[4], tonumber(args[5]), tonumber(args[6])
-  local audience, excluded, ends, limit, tail = args[7], args[8], args[9], tonumber(args[10]), args[11]
-  local key, fingerprint, keep = args[12], args[13], tonumber(args[14])
-  local epoch = settle(new_epoch)
-  if key ~= '' then
-    local kept = redis.call('GET', P .. 'k:' .. key)
-    local first = kept and cjson.decode(kept)
-    if first and first.till > now then
-      if first.fingerprint ~= fingerprint then return { 'mismatch' } end
-      return { 'repeated', first.id }
+  local seq, excluded, others = broadcasts_gone()
+  for i = 1, #entries, 2 do
+    local _, _, without = parse(entries[i])
+    local gone = tonumber(entries[i + 1])
+    if without ~= '' then redis.call('ZREM', P .. 'without:' .. without, entries[i + 1]) end
+    if gone <= seq then
+      if without ~= excluded then others = math.max(others, gone) end
+    else
+      if without ~= excluded then others = seq end
+      seq, excluded = gone, without
     end
   end
-  local seq = int(redis.call('HINCRBY', P .. 'journal', 'seq', 1))
-  local id = epoch .. '-' .. seq
-  local frame = text_frame('{"type":"notification","id":"' .. id .. '",' .. tail)
-  redis.call('XADD', P .. 'n:' .. audience, seq .. '-0', 'e', ends, 'x', excluded, 'f', frame)
-  redis.call('ZADD', P .. 'i:' .. audience, seq, seq)
-  if excluded ~= '' then redis.call('ZADD', P .. 'without:' .. excluded, seq, seq) end
-  redis.call('ZADD', P .. 'expiry', ends, 'n:' .. seq .. ':' .. audience)
-  trim(audience, limit, now, retention)
-  if key ~= '' then
-    redis.call('SET', P .. 'k:' .. key, cjson.encode({ fingerprint = fingerprint, till = now + keep, id = id }), 'PX', int(keep))
+  redis.call('HSET', P .. 'journal', 'gone', int(seq), 'gone_without', excluded, 'gone_others', int(others))
+end
+
+-- Of an audience of which nothing was left for so long, only that nothing before its last is known need be known.
+local function forget(audience)
+  local gone = audience == '' and broadcasts_gone() or gone_for(audience, audience)
+  local floor = tonumber(redis.call('HGET', P .. 'journal', 'floor') or 0)
+  if gone > floor then redis.call('HSET', P .. 'journal', 'floor', int(gone)) end
+  if audience == '' then redis.call('HDEL', P .. 'journal', 'gone', 'gone_without', 'gone_others')
+  else redis.call('ZREM', P .. 'gone', audience) end
+end
+
+-- Looks at an audience again when its oldest ends; when nothing is left, to forget it.
+local function look_again(audience, now, retention)
+  local oldest = redis.call('ZRANGE', P .. 'n:' .. audience, 0, 0)[1]
+  redis.call('ZADD', P .. 'expiry', int((oldest and parse(oldest) or now) + retention), 'a:' .. audience)
+end
+
+-- Removes the oldest of an audience that have ended: how many.
+local function expire_oldest(audience, now, retention)
+  local key, count = P .. 'n:' .. audience, 0
+  local oldest = redis.call('ZRANGE', key, 0, LOOK_AT_ONCE - 1)
+  while oldest[count + 1] and parse(oldest[count + 1]) + retention <= now do count = count + 1 end
+  if count > 0 then note_gone(audience, redis.call('ZPOPMIN', key, count)) end
+  if #oldest > 0 then
+    look_again(audience, now, retention)
+  else
+    forget(audience)
+    redis.call('ZREM', P .. 'expiry', 'a:' .. audience)
   end
-  local receivers, overlap = hand_over(audience, excluded, table.concat({ epoch, seq, node, call, audience, excluded, args[15] }, '\\t') .. '\\n' .. frame)
-  return { 'published', id, receivers, overlap }
+  return count
+end
+
+-- Removes a notification that has ended before its time.
+local function expire_one(audience, seq, now, retention)
+  local key = P .. 'n:' .. audience
+  redis.call('ZREM', P .. 'expiry', 'n:' .. seq .. ':' .. audience)
+  local entry = redis.call('ZRANGEBYSCORE', key, seq, seq)[1]
+  if not entry then return end
+  redis.call('ZREM', key, entry)
+  note_gone(audience, { entry, seq })
+  if redis.call('EXISTS', key) == 0 then look_again(audience, now, retention) end
+end
+
+-- Removes some of what has ended; REMOVE_AT_ONCE or more: there may be more.
+local function expire(now, retention)
+  local done = 0
+  for _, due in ipairs(redis.call('ZRANGEBYSCORE', P .. 'expiry', '-inf', int(now), 'LIMIT', 0, REMOVE_AT_ONCE)) do
+    local seq, audience = string.match(due, '^n:(%d+):(.*)$')
+    if seq then
+      expire_one(audience, seq, now, retention)
+      done = done + 1
+    else
+      done = done + math.max(expire_oldest(string.sub(due, 3), now, retention), 1)
+    end
+    if done >= REMOVE_AT_ONCE then break end
+  end
+  return done
+end
+
+-- The head of an unmasked, unfragmented text frame (RFC 6455 section 5.2).
+local function frame_head(n)
+  if n < 126 then return string.char(0x81, n) end
+  if n < 65536 then return struct.pack('>BBI2', 0x81, 126, n) end
+  return struct.pack('>BBI8', 0x81, 127, n)
+end
+
+-- What is answered where an earlier call had this key; else the id is kept, as that of the first.
+local function repeated(key, fingerprint, id, now, keep)
+  local kept = redis.call('GET', P .. 'k:' .. key)
+  local first = kept and cjson.decode(kept)
+  if first and first.till > now then
+    if first.fingerprint ~= fingerprint then return { 'mismatch' } end
+    return { 'repeated', first.id }
+  end
+  redis.call('SET', P .. 'k:' .. key, cjson.encode({ fingerprint = fingerprint, till = now + keep, id = id }), 'PX', int(keep))
+end
+
+-- Redis's time after which nobody waits for it, node, new epoch, now, retention, limits of a user and of broadcasts, how long keys are kept;
+-- then of each notification: call, audience, excluded, when it ends if before its time, tail, key, fingerprint, traceparent.
+-- For each what came of it: its id, how many nodes hear it, and how many users are counted there once too often. None: it is too late.
+local function publish(keys, args)
+  if time() > tonumber(args[1]) then return {} end
+  local node, at, now, retention, keep = args[2], args[4], tonumber(args[4]), tonumber(args[5]), tonumber(args[8])
+  local of_user, of_all = tonumber(args[6]), tonumber(args[7])
+  local count = #args / 8 - 1
+  local epoch, seq = settle(args[3])
+  local last = seq + count
+  redis.call('HSET', P .. 'journal', 'seq', int(last))
+  local audiences = {}
+  for i = 1, count do audiences[i] = args[8 * i + 2] end
+  local users = redis.call('HMGET', P .. 'users', unpack(audiences))
+  local outcomes, reached, messages, everybody, swept = {}, {}, {}, nil, false
+
+  for i = 1, count do
+    local call, audience, excluded, ends, tail, key, fingerprint, traceparent = unpack(args, 8 * i + 1, 8 * i + 8)
+    local next = int(seq + 1)
+    local id = epoch .. '-' .. next
+    outcomes[i] = key ~= '' and repeated(key, fingerprint, id, now, keep)
+    if not outcomes[i] then
+      seq = seq + 1
+      local text = '{"type":"notification","id":"' .. id .. '",' .. tail
+      local frame = frame_head(#text) .. text
+      local kept = P .. 'n:' .. audience
+      redis.call('ZADD', kept, next, at .. '\\t' .. ends .. '\\t' .. excluded .. '\\n' .. frame)
+      if ends ~= '' then redis.call('ZADD', P .. 'expiry', ends, 'n:' .. next .. ':' .. audience) end
+      if excluded ~= '' then redis.call('ZADD', P .. 'without:' .. excluded, next, next) end
+
+      local there, limit = redis.call('ZCARD', kept), audience == '' and of_all or of_user
+      if there == 1 then redis.call('ZADD', P .. 'expiry', int(now + retention), 'a:' .. audience) end
+      if there > limit and not swept then -- What has expired goes first, so that it does not crowd out what has not.
+        expire(now, retention)
+        there, swept = redis.call('ZCARD', kept), true
+      end
+      if there > limit then note_gone(audience, redis.call('ZPOPMIN', kept, math.min(there - limit, REMOVE_AT_ONCE))) end
+
+      local nodes, overlap = {}, 0
+      if audience == '' then
+        everybody = everybody or redis.call('ZRANGE', P .. 'nodes', 0, -1)
+        nodes, overlap = everybody, tonumber(redis.call('GET', P .. 'overlap') or 0)
+        if excluded ~= '' then overlap = overlap - math.max(#nodes_of(excluded) - 1, 0) end
+      else
+        for name in string.gmatch(users[i] or '', '([^=,]+)=') do nodes[#nodes + 1] = name end
+      end
+      local message = table.concat({ epoch, next, node, call, audience, excluded, traceparent, #frame }, '\\t') .. '\\n' .. frame
+      for _, name in ipairs(nodes) do
+        messages[name] = messages[name] or {}
+        table.insert(messages[name], message)
+      end
+      reached[i] = nodes
+      outcomes[i] = { 'published', id, 0, overlap }
+    end
+  end
+
+  if seq < last then redis.call('HSET', P .. 'journal', 'seq', int(seq)) end
+  local heard = {}
+  for name, of_node in pairs(messages) do heard[name] = redis.call('PUBLISH', P .. 'to:' .. name, table.concat(of_node)) end
+  for i, nodes in pairs(reached) do
+    for _, name in ipairs(nodes) do outcomes[i][3] = outcomes[i][3] + heard[name] end
+  end
+  return outcomes
 end
 
 -- key, connections, users: what came of the call with this key

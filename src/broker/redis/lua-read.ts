@@ -2,26 +2,25 @@
 export const reading = `
 local PAGE = 50
 
--- What concerns a user after a seq, in order: of each kind at most count.
+-- What concerns a user after a seq, in order, each entry with its seq: of each kind at most count.
 local function entries_after(user, after, count)
-  local from = '(' .. int(after) .. '-0'
-  local all = redis.call('XRANGE', P .. 'n:', from, '+', 'COUNT', count)
+  local from = '(' .. int(after)
+  local all = redis.call('ZRANGEBYSCORE', P .. 'n:', from, '+inf', 'WITHSCORES', 'LIMIT', 0, count)
   if user == '' then return all end
-  local own = redis.call('XRANGE', P .. 'n:' .. user, from, '+', 'COUNT', count)
-  local merged, i = {}, 1
-  for _, entry in ipairs(own) do
-    local seq = seq_of(entry)
-    while all[i] and seq_of(all[i]) < seq do
-      merged[#merged + 1] = all[i]
-      i = i + 1
+  local own = redis.call('ZRANGEBYSCORE', P .. 'n:' .. user, from, '+inf', 'WITHSCORES', 'LIMIT', 0, count)
+  local merged, i, k = {}, 1, 1
+  while all[i] or own[k] do
+    local entry, seq = all[i], all[i + 1]
+    if not entry or (own[k] and tonumber(own[k + 1]) < tonumber(seq)) then
+      entry, seq, k = own[k], own[k + 1], k + 2
+    else
+      i = i + 2
     end
     merged[#merged + 1] = entry
+    merged[#merged + 1] = seq
   end
-  for k = i, #all do merged[#merged + 1] = all[k] end
   return merged
 end
-
-local function concerns(entry, user) return user == '' or entry[2][4] ~= user end
 
 -- node, user, now, retention, epoch and seq of the newest that he has ('': none)
 local function survey(keys, args)
@@ -30,10 +29,10 @@ local function survey(keys, args)
   if epoch == '' then return { current, seq, 0, 0, seq, elsewhere(node) } end
   local known = epoch == current and after <= tonumber(seq)
   if not known then after = 0 end
-  local overdue = expire(now, retention) == REMOVE_AT_ONCE
+  local overdue = expire(now, retention) >= REMOVE_AT_ONCE
   local from = '(' .. int(after)
-  local count = redis.call('ZCOUNT', P .. 'i:', from, '+inf')
-  if user ~= '' then count = count - redis.call('ZCOUNT', P .. 'without:' .. user, from, '+inf') + redis.call('ZCOUNT', P .. 'i:' .. user, from, '+inf') end
+  local count = redis.call('ZCOUNT', P .. 'n:', from, '+inf')
+  if user ~= '' then count = count - redis.call('ZCOUNT', P .. 'without:' .. user, from, '+inf') + redis.call('ZCOUNT', P .. 'n:' .. user, from, '+inf') end
   local gap = not known or overdue or after < tonumber(lost) or has_gone(user, after)
   return { current, seq, gap and 1 or 0, count, int(after), elsewhere(node) }
 end
@@ -44,18 +43,19 @@ local function read(keys, args)
   local epoch, seq, lost = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'lost'))
   local entries = entries_after(user, after, PAGE + 1)
   local last, complete = seq, 1
-  if #entries > PAGE then last, complete = int(seq_of(entries[PAGE])), 0 end
+  if #entries > 2 * PAGE then last, complete = entries[2 * PAGE], 0 end
   local found, bytes = {}, 0
-  for i = 1, math.min(#entries, PAGE) do
-    local entry = entries[i]
-    if tonumber(entry[2][2]) > now and concerns(entry, user) then
-      bytes = bytes + #entry[2][6]
+  for i = 1, math.min(#entries, 2 * PAGE), 2 do
+    local entry, seq = entries[i], entries[i + 1]
+    local _, ends, excluded, start = parse(entry)
+    if not (ends and ends <= now) and (user == '' or excluded ~= user) then
+      bytes = bytes + #entry - start + 1
       if bytes > max_bytes and #found > 0 then
         last, complete = found[#found - 1], 0
         break
       end
-      found[#found + 1] = int(seq_of(entry))
-      found[#found + 1] = entry[2][6]
+      found[#found + 1] = seq
+      found[#found + 1] = string.sub(entry, start)
     end
   end
   local gap = after < tonumber(lost) or has_gone(user, after)

@@ -5,26 +5,40 @@ const LINE_FEED = 0x0a
 const ACK = 'ack '
 const CLOSE = 'close '
 
+/** A notification that has come over the channel of a node, with the node and the call that have published it. */
+export interface Received {
+  epoch: string
+  node: string
+  call: string
+  notification: Notification
+}
+
 /**
- * A notification as it comes over the channel of a node, with the node and the call that have published it: `publish` (`lua-publish.ts`)
- * parts what stands before the frame by tabs, and the frame by a line feed. No user id has either.
+ * What was published together for a node, in `seq` order: `publish` (`lua-publish.ts`) parts what stands before a frame by tabs,
+ * the last of it is how long the frame is, and the frame by a line feed. No user id has either.
  */
-export function decodePublished (message: Buffer): { epoch: string, node: string, call: string, notification: Notification } {
-  const end = message.indexOf(LINE_FEED)
-  const [epoch = '', seq = '', node = '', call = '', audience = '', excluded = '', traceparent] = message.toString('utf8', 0, end).split('\t')
-  return {
-    epoch,
-    node,
-    call,
-    notification: {
-      seq: Number(seq),
-      id: `${epoch}-${seq}`,
-      userId: audience === '' ? null : audience,
-      excludeUser: excluded === '' ? null : excluded,
-      frame: Buffer.from(message.subarray(end + 1)), // A copy: the message is part of a larger piece that would be kept with it.
-      traceparent
-    }
+export function decodePublished (message: Buffer): Received[] {
+  const received: Received[] = []
+  for (let start = 0; start < message.length;) {
+    const head = message.indexOf(LINE_FEED, start)
+    const [epoch = '', seq = '', node = '', call = '', audience = '', excluded = '', traceparent = '', length = ''] = message.toString('utf8', start, head).split('\t')
+    const end = head + 1 + Number(length)
+    received.push({
+      epoch,
+      node,
+      call,
+      notification: {
+        seq: Number(seq),
+        id: `${epoch}-${seq}`,
+        userId: audience === '' ? null : audience,
+        excludeUser: excluded === '' ? null : excluded,
+        frame: Buffer.from(message.subarray(head + 1, end)), // A copy: the message is part of a larger piece that would be kept with it.
+        traceparent: traceparent === '' ? undefined : traceparent
+      }
+    })
+    start = end
   }
+  return received
 }
 
 export const encodeAcks = (acks: Ack[]): string => `${ACK}${JSON.stringify(acks)}`

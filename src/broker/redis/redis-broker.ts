@@ -8,6 +8,7 @@ import { type Ack, Calls } from './calls.js'
 import { keepOutcome, outcomeOf } from './outcomes.js'
 import { decodeAcks, decodeClose, decodePublished, encodeAcks } from './messages.js'
 import { REMOVE_AT_ONCE } from './library.js'
+import { Publisher } from './publisher.js'
 import { RedisCluster } from './redis-cluster.js'
 import { RedisLink } from './redis-link.js'
 import { RedisReader } from './redis-reader.js'
@@ -31,6 +32,7 @@ export class RedisBroker implements Broker {
   readonly #node = randomBytes(8).toString('hex')
   readonly #link: RedisLink
   readonly #calls = new Calls()
+  readonly #publisher: Publisher
   readonly #reader: RedisReader
   #epoch = ''
   /** What a journal is called that begins with a call of this node. */
@@ -40,9 +42,8 @@ export class RedisBroker implements Broker {
   #complete = 0
   /** The highest `seq` that was heard of. */
   #heard = 0
-  /** What this turn answers to other nodes. */
+  /** What is answered to other nodes as soon as all that was written together has its answer. */
   readonly #acks = new Map<string, Ack[]>()
-  #sending: NodeJS.Immediate | undefined
   #expiring: Promise<void> | undefined
   readonly #trouble: Trouble
   /** Redis can be reached, and keeps nothing. */
@@ -64,6 +65,7 @@ export class RedisBroker implements Broker {
       onTrouble: (error) => { this.#trouble.note(error) }
     })
     this.cluster = new RedisCluster(this.#node, this.#link, this.#calls)
+    this.#publisher = new Publisher({ ...options, node: this.#node, link: this.#link, newEpoch: () => this.#newEpoch, now: () => this.#now() })
     this.#reader = new RedisReader({ node: this.#node, link: this.#link, cluster: this.cluster, retentionMs: options.retentionMs, now: () => this.#now() })
   }
 
@@ -79,27 +81,21 @@ export class RedisBroker implements Broker {
   get link (): LinkState { return this.#link }
 
   async publish (draft: Draft): Promise<Published> {
-    const { userId, excludeUser, ttlMs, tail, idempotency, traceparent } = draft
     if (!this.#link.ready) throw new AppError('journal_unavailable')
 
-    const { retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs } = this.#options
     const call = this.#calls.begin()
     try {
-      const at = this.#now()
-      const write = this.#link.call('publish', this.#link.publishDeadline, this.#node, call.id, this.#newEpoch, at, retentionMs,
-        userId ?? '', excludeUser ?? '', at + Math.min(ttlMs ?? Infinity, retentionMs), userId === null ? retentionBroadcast : retentionPerUser, tail,
-        idempotency?.key ?? '', idempotency?.fingerprint ?? '', idempotencyMs, ...(traceparent === undefined ? [] : [traceparent]))
-      this.#options.onCommit?.(write)
-      const [status, id, receivers, overlap] = await write as [Buffer, Buffer, number, number]
-      if (String(status) === 'late') throw new AppError('journal_unavailable')
+      const outcome = await this.#publisher.publish(draft, call.id)
+      if (outcome === undefined) throw new AppError('journal_unavailable')
+      const [status, id, receivers, overlap] = outcome
       if (String(status) === 'mismatch') throw new AppError('idempotency_mismatch')
-      if (String(status) === 'repeated') return { id: String(id), ...await outcomeOf(this.#link, idempotency?.key ?? ''), stored: true, repeated: true }
+      if (String(status) === 'repeated') return { id: String(id), ...await outcomeOf(this.#link, draft.idempotency?.key ?? ''), stored: true, repeated: true }
 
       this.#refusal.note(undefined)
       this.#hear(String(id))
       const { connections, users } = await call.reach(receivers)
       const published = { id: String(id), connections, users: Math.max(0, users - overlap), stored: true, repeated: false }
-      if (idempotency !== undefined) await keepOutcome(this.#link, idempotency.key, published)
+      if (draft.idempotency !== undefined) await keepOutcome(this.#link, draft.idempotency.key, published)
       return published
     } catch (error) {
       if (error instanceof AppError) throw error
@@ -156,7 +152,7 @@ export class RedisBroker implements Broker {
   }
 
   async #expire (): Promise<void> {
-    while (this.#link.ready && await this.#link.call('expire', this.#now(), this.#options.retentionMs) === REMOVE_AT_ONCE);
+    while (this.#link.ready && await this.#link.call('expire', this.#now(), this.#options.retentionMs) as number >= REMOVE_AT_ONCE);
   }
 
   /** All nodes go by the clock of Redis. */
@@ -197,22 +193,28 @@ export class RedisBroker implements Broker {
       this.#answer(node, call, { connections: this.cluster.connections?.closeHere(userId) ?? 0, users: 0 })
       return
     }
-    const { epoch, node, call, notification } = decodePublished(message)
-    this.#enter(epoch)
-    this.#hear(notification.id)
-    this.#options.deliver(notification).then((reach) => { this.#answer(node, call, reach) }).catch(this.#options.onTrouble)
+    for (const { epoch, node, call, notification } of decodePublished(message)) {
+      this.#enter(epoch)
+      this.#hear(notification.id)
+      this.#options.deliver(notification).then((reach) => { this.#answer(node, call, reach) }).catch(this.#options.onTrouble)
+    }
   }
 
   /** Tells the node that made a call how many sockets it concerned here. */
   #answer (node: string, call: string, { connections, users }: Reach): void {
     const ack: Ack = [call, connections, users]
-    if (node === this.#node) this.#calls.acknowledge(ack)
-    else if (this.#acks.has(node)) this.#acks.get(node)?.push(ack)
-    else this.#acks.set(node, [ack])
-    this.#sending ??= setImmediate(() => {
-      this.#sending = undefined
-      for (const [node, acks] of this.#acks) this.#link.publish(node, encodeAcks(acks)).catch(() => {}) // It stops waiting by itself.
-      this.#acks.clear()
-    })
+    if (node === this.#node) {
+      this.#calls.acknowledge(ack)
+      return
+    }
+    if (this.#acks.size === 0) process.nextTick(() => { this.#sendAcks() })
+    const acks = this.#acks.get(node)
+    if (acks === undefined) this.#acks.set(node, [ack])
+    else acks.push(ack)
+  }
+
+  #sendAcks (): void {
+    for (const [node, acks] of this.#acks) this.#link.publish(node, encodeAcks(acks)).catch(() => {}) // It stops waiting by itself.
+    this.#acks.clear()
   }
 }

@@ -1,4 +1,4 @@
-import { Redis, type RedisOptions } from 'ioredis'
+import { Command, Redis, type RedisOptions } from 'ioredis'
 import type { LinkState } from '../broker.js'
 import { Beat } from './beat.js'
 import { functionName, library, PREFIX } from './library.js'
@@ -92,9 +92,14 @@ export class RedisLink implements LinkState {
     }
   }
 
-  /** Resolves with how many have heard it: 1, or 0 where the node is gone. */
-  async publish (node: string, message: string): Promise<number> {
-    return await this.#commands.publish(channelOf(node), message)
+  /** The same, at once and in a write of its own: what is collected for the end of the turn waits until all before it is answered. */
+  async callNow (name: string, ...args: Array<string | number>): Promise<unknown> {
+    return await this.#sendNow('fcall', functionName(name), 1, `${PREFIX}journal`, ...args)
+  }
+
+  /** At once as well; resolves with how many have heard it: 1, or 0 where the node is gone. */
+  async publish (node: string, message: string): Promise<unknown> {
+    return await this.#sendNow('publish', channelOf(node), message)
   }
 
   /** To be called about twice a second: looks whether what is published comes back, and mends what does not. */
@@ -141,6 +146,14 @@ export class RedisLink implements LinkState {
     redis.on('ready', () => { this.tick() })
     redis.on('close', () => { this.#break(new Error('the connection is closed')) })
     return redis
+  }
+
+  async #sendNow (name: string, ...args: Array<string | number>): Promise<unknown> {
+    try {
+      return await this.#commands.sendCommand(new Command(name, args))
+    } catch (error) {
+      throw bare(error)
+    }
   }
 
   #connectAgain (): void {

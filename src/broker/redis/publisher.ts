@@ -1,0 +1,69 @@
+import type { Draft } from '../broker.js'
+import type { JournalOptions } from '../journal.js'
+import type { RedisLink } from './redis-link.js'
+
+/** Notifications, and characters of their texts, that are published in one call; more take further ones. */
+const MAX_TOGETHER = 100
+const MAX_CHARACTERS = 1_048_576
+
+/** What came of one: see `publish` in `lua-publish.ts`. Undefined: it was too late. */
+export type Outcome = [status: Buffer, id: Buffer, receivers: number, overlap: number] | undefined
+
+interface Waiting {
+  draft: Draft
+  call: string
+  resolve: (outcome: Outcome) => void
+  reject: (error: unknown) => void
+}
+
+export interface PublisherOptions extends JournalOptions {
+  node: string
+  link: RedisLink
+  /** What the journal is called if it begins with this. */
+  newEpoch: () => string
+  /** In the time of Redis. */
+  now: () => number
+  onCommit?: ((write: Promise<unknown>) => void) | undefined
+}
+
+/** Publishes what a turn of the event loop has brought together, at its end: most of what a call costs Redis it costs once. */
+export class Publisher {
+  readonly #options: PublisherOptions
+  #waiting: Waiting[] = []
+
+  constructor (options: PublisherOptions) {
+    this.#options = options
+  }
+
+  async publish (draft: Draft, call: string): Promise<Outcome> {
+    return await new Promise((resolve, reject) => {
+      if (this.#waiting.push({ draft, call, resolve, reject }) === 1) setImmediate(() => { this.#flush() })
+    })
+  }
+
+  #flush (): void {
+    const waiting = this.#waiting.splice(0)
+    while (waiting.length > 0) this.#send(takeSome(waiting))
+  }
+
+  #send (batch: Waiting[]): void {
+    const { node, link, newEpoch, now, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs, onCommit } = this.#options
+    const at = now()
+    const write = link.callNow('publish', link.publishDeadline, node, newEpoch(), at, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs,
+      ...batch.flatMap(({ draft: { userId, excludeUser, ttlMs = Infinity, tail, idempotency, traceparent }, call }) => [
+        call, userId ?? '', excludeUser ?? '', ttlMs < retentionMs ? at + ttlMs : '', tail, idempotency?.key ?? '', idempotency?.fingerprint ?? '', traceparent ?? ''
+      ])) as Promise<Outcome[]>
+    onCommit?.(write)
+    write.then((outcomes) => {
+      for (const [i, { resolve }] of batch.entries()) resolve(outcomes[i])
+    }, (error: unknown) => {
+      for (const { reject } of batch) reject(error)
+    })
+  }
+}
+
+function takeSome (waiting: Waiting[]): Waiting[] {
+  let characters = 0
+  const end = waiting.findIndex(({ draft }, i) => i === MAX_TOGETHER || ((characters += draft.tail.length) > MAX_CHARACTERS && i > 0))
+  return waiting.splice(0, end === -1 ? waiting.length : end)
+}
