@@ -4,9 +4,10 @@ import { AppError } from '../../errors.js'
 import type { Broker, BrokerCallbacks, Draft, LinkState, Published, Reach, Replay } from '../broker.js'
 import type { JournalOptions } from '../journal.js'
 import { Trouble } from '../trouble.js'
+import { Acks } from './acks.js'
 import { type Ack, Calls } from './calls.js'
 import { keepOutcome, outcomeOf } from './outcomes.js'
-import { decodeAcks, decodeClose, decodePublished, encodeAcks } from './messages.js'
+import { decodeAcks, decodeClose, decodePublished } from './messages.js'
 import { REMOVE_AT_ONCE } from './library.js'
 import { Publisher } from './publisher.js'
 import { RedisCluster } from './redis-cluster.js'
@@ -42,8 +43,7 @@ export class RedisBroker implements Broker {
   #complete = 0
   /** The highest `seq` that was heard of. */
   #heard = 0
-  /** What is answered to other nodes as soon as all that was written together has its answer. */
-  readonly #acks = new Map<string, Ack[]>()
+  readonly #acks: Acks
   #expiring: Promise<void> | undefined
   readonly #trouble: Trouble
   /** Redis can be reached, and keeps nothing. */
@@ -65,6 +65,7 @@ export class RedisBroker implements Broker {
       onTrouble: (error) => { this.#trouble.note(error) }
     })
     this.cluster = new RedisCluster(this.#node, this.#link, this.#calls)
+    this.#acks = new Acks(this.#link)
     this.#publisher = new Publisher({ ...options, node: this.#node, link: this.#link, newEpoch: () => this.#newEpoch, now: () => this.#now() })
     this.#reader = new RedisReader({ node: this.#node, link: this.#link, cluster: this.cluster, retentionMs: options.retentionMs, now: () => this.#now() })
   }
@@ -203,18 +204,7 @@ export class RedisBroker implements Broker {
   /** Tells the node that made a call how many sockets it concerned here. */
   #answer (node: string, call: string, { connections, users }: Reach): void {
     const ack: Ack = [call, connections, users]
-    if (node === this.#node) {
-      this.#calls.acknowledge(ack)
-      return
-    }
-    if (this.#acks.size === 0) process.nextTick(() => { this.#sendAcks() })
-    const acks = this.#acks.get(node)
-    if (acks === undefined) this.#acks.set(node, [ack])
-    else acks.push(ack)
-  }
-
-  #sendAcks (): void {
-    for (const [node, acks] of this.#acks) this.#link.publish(node, encodeAcks(acks)).catch(() => {}) // It stops waiting by itself.
-    this.#acks.clear()
+    if (node === this.#node) this.#calls.acknowledge(ack)
+    else this.#acks.add(node, ack)
   }
 }

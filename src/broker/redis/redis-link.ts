@@ -149,11 +149,7 @@ export class RedisLink implements LinkState {
   }
 
   async #sendNow (name: string, ...args: Array<string | number>): Promise<unknown> {
-    try {
-      return await this.#commands.sendCommand(new Command(name, args))
-    } catch (error) {
-      throw bare(error)
-    }
+    return await (this.#commands.sendCommand(new Command(name, args)) as Promise<unknown>).catch((error: unknown) => { throw bare(error) })
   }
 
   #connectAgain (): void {
