@@ -51,7 +51,7 @@ export class ConnectionManager implements LocalConnections {
     this.#owner = {
       idPrefix: options.idPrefix,
       limits: options,
-      heartbeats: this.#heartbeats,
+      hear: (connection) => this.#heartbeats.hear(connection),
       catchUp: (connection) => { this.#fanOut.catchUp(connection) },
       onQueued: (connection) => { this.#fanOut.onQueued(connection) },
       onReadyForPage: (connection) => { this.#replays.add(connection) },

@@ -18,7 +18,8 @@ export interface End {
 export interface ConnectionOwner {
   idPrefix: string
   limits: ConnectionLimits
-  heartbeats: { readonly step: number }
+  /** The peer is there: see `Heartbeats.hear`. */
+  hear: (connection: Connection) => boolean
   /** Queues the broadcasts that are on their way to a connection, so that what it is sent next comes after them. */
   catchUp: (connection: Connection) => void
   /** Frames wait for the end of the turn. */

@@ -130,14 +130,9 @@ export class Connection implements Identity {
     return true
   }
 
-  /** Writes bytes that need not wait, because nothing else does. */
-  write (frames: Buffer): void {
-    if (!this.#transport.write(frames)) this.#outbox = Outbox.full(this.#transport, this)
-  }
-
-  /** The handle has not taken all of these bytes. */
-  writtenInPart (frames: Buffer): void {
-    if (!this.#transport.writtenInPart(frames)) this.#outbox = Outbox.full(this.#transport, this)
+  /** Writes bytes that need not wait, because nothing else does; `how`: `writtenInPart` where the handle has not taken all of them. */
+  write (frames: Buffer, how: 'write' | 'writtenInPart' = 'write'): void {
+    if (!this.#transport[how](frames)) this.#outbox = Outbox.full(this.#transport, this)
   }
 
   /** Sends a heartbeat, which comes before nothing and after nothing, but not before the welcome. */
@@ -176,12 +171,7 @@ export class Connection implements Identity {
   }
 
   /** The peer is there; says whether it was heard in this step of the heartbeats already. */
-  hear (): boolean {
-    const again = this.heardAt === this.#owner.heartbeats.step
-    this.heardAt = this.#owner.heartbeats.step
-    this.heardBytes = this.receivedBytes
-    return again
-  }
+  hear (): boolean { return this.#owner.hear(this) }
 
   /** The account of what the peer sends, when a message has come. */
   receive (now: number): Inbound {

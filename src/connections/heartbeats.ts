@@ -35,7 +35,7 @@ export class Heartbeats {
   /** What of the time is not a whole step yet; a half more, so that a sweep that comes a little early is a step as well. */
   #restMs: number
   /** Steps of sweeping: stands still while the process does, so that nobody is timed out for the server's own pauses. */
-  step = 0
+  #step = 0
 
   constructor ({ heartbeatIntervalMs, heartbeatTimeoutMs }: HeartbeatOptions) {
     this.#interval = Math.min(Math.max(MIN_STEPS, Math.ceil(heartbeatIntervalMs / STEP_MS)), MAX_STEPS)
@@ -47,11 +47,19 @@ export class Heartbeats {
 
   /** The first heartbeat comes within the interval, so that those who connect together are not beaten together. */
   start (connection: Connection): void {
-    connection.hear()
-    connection.place = (this.step + Math.ceil(this.#interval * (1 - (++this.#started * GOLDEN_RATIO) % 1))) % this.#interval
+    this.hear(connection)
+    connection.place = (this.#step + Math.ceil(this.#interval * (1 - (++this.#started * GOLDEN_RATIO) % 1))) % this.#interval
     const others = this.#places.get(connection.place)
     if (others === undefined) this.#places.set(connection.place, new Set([connection]))
     else others.add(connection)
+  }
+
+  /** The peer is there; says whether it was heard in this step already. */
+  hear (connection: Connection): boolean {
+    const again = connection.heardAt === this.#step
+    connection.heardAt = this.#step
+    connection.heardBytes = connection.receivedBytes
+    return again
   }
 
   delete (connection: Connection): void {
@@ -69,7 +77,7 @@ export class Heartbeats {
     this.#restMs += Math.min(Math.max(0, now - (this.#sweptAt ?? now)), this.#maxPauseMs)
     this.#sweptAt = now
     for (; this.#restMs >= this.#stepMs; this.#restMs -= this.#stepMs) {
-      this.step++
+      this.#step++
       this.#beat(now)
       this.#findSilent()
       this.#endSilent()
@@ -77,7 +85,7 @@ export class Heartbeats {
   }
 
   #beat (now: number): void {
-    const due = this.#places.get(this.step % this.#interval)
+    const due = this.#places.get(this.#step % this.#interval)
     if (due === undefined) return
     const heartbeat = Buffer.concat([encode({ type: 'heartbeat', timestamp: new Date(now).toISOString() }), pingFrame])
     for (const connection of due) connection.beat(heartbeat)
@@ -85,7 +93,7 @@ export class Heartbeats {
 
   /** Looks at those whose heartbeat was the time-out ago. */
   #findSilent (): void {
-    const beatAt = this.step - this.#timeout
+    const beatAt = this.#step - this.#timeout
     for (const connection of beatAt < 0 ? [] : this.#places.get(beatAt % this.#interval) ?? []) {
       if (connection.heardAt < beatAt) this.#silent.add(connection)
     }
@@ -94,8 +102,8 @@ export class Heartbeats {
   #endSilent (): void {
     for (const connection of this.#silent) {
       // Part of a large message is a sign of life, too.
-      if (connection.receivedBytes !== connection.heardBytes) connection.hear()
-      const silentFor = this.step - connection.heardAt
+      if (connection.receivedBytes !== connection.heardBytes) this.hear(connection)
+      const silentFor = this.#step - connection.heardAt
       if (silentFor <= this.#timeout) this.#silent.delete(connection)
       else if (silentFor > this.#interval + this.#timeout) connection.abort('heartbeat_timeout')
     }

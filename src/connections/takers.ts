@@ -15,7 +15,7 @@ export class Takers {
     for (let i = 0; i < this.#handles.length; i++) {
       const handle = this.#handles[i]
       if (handle === undefined) this.#connections[i]?.write(frames)
-      else if (!writeToHandle(handle, frames)) this.#connections[i]?.writtenInPart(frames)
+      else if (!writeToHandle(handle, frames)) this.#connections[i]?.write(frames, 'writtenInPart')
     }
   }
 }

@@ -18,7 +18,7 @@ function setUp () {
   const fanOut = new FanOut(users)
   const owner: ConnectionOwner = {
     idPrefix: 'node',
-    heartbeats: { step: 0 },
+    hear: () => false,
     limits: { maxBufferedBytes: 1000, maxErrors: 10, messageRate: 20 },
     catchUp: (connection) => { fanOut.catchUp(connection) },
     onQueued: (connection) => { fanOut.onQueued(connection) },
