@@ -60,7 +60,7 @@ test('a page that is told when to come back does so then, and resumes', { TEST_P
 
   const stopped = service.app.close()
   await page.waitForSelector('.entry[data-type=reconnect]')
-  t.match(await text(page, '#state-detail.warning'), /^shutting down: comes back in 0.9 s$/)
+  t.match(await text(page, '#state-detail.warning'), /^shutting down: comes back in (1\.0|0\.9) s$/)
   await stopped
   const next = createApp(readConfig({ JWT_SECRET: SECRET, BROKER_URL: 'memory:', TEST_PAGE: true }))
   t.teardown(() => next.close())
