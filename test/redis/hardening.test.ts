@@ -134,3 +134,54 @@ t.test('a Redis that an older version has filled is refused, in words, and left 
   redis.cli('FLUSHDB')
   await until(async () => await statusOf(node) === 200, 10_000)
 })
+
+t.test('whatever is kept goes when its time is over, however much comes, and nothing is left of it', async (t) => {
+  const redis = await startRedis(t)
+  const node = await build(t, { BROKER_URL: redis.url, RETENTION_SECONDS: 1 })
+  const { notifications } = node.app
+  await Promise.all(Array.from({ length: 600 }, async (_, i) => await notifications.broadcast({ notificationType: 'info', data: { i } })))
+  t.equal(redis.cli('ZCARD', 'herald:{all}:n:'), '600')
+
+  await until(() => redis.cli('ZCARD', 'herald:{all}:n:') === '0', 3_000)
+  await until(() => redis.cli('EXISTS', 'herald:{all}:oldest', 'herald:{all}:expiry', 'herald:{all}:gone') === '0', 5_000)
+})
+
+t.test('of notifications with a time of their own that others have crowded out nothing is left', async (t) => {
+  const redis = await startRedis(t)
+  const node = await build(t, { BROKER_URL: redis.url, RETENTION_PER_USER: 5 })
+
+  for (let i = 0; i < 20; i++) await node.app.notifications.sendToUser('ada', { notificationType: 'info', data: { i }, ttl: 3600 })
+
+  t.equal(redis.cli('ZCARD', 'herald:{all}:n:ada'), '5')
+  t.equal(redis.cli('ZCARD', 'herald:{all}:expiry'), '5')
+})
+
+t.test('another RETENTION_SECONDS holds for what is kept already, but never beyond a time of its own', async (t) => {
+  const redis = await startRedis(t)
+  const kept = () => redis.cli('ZCARD', 'herald:{all}:n:')
+  const before = await build(t, { BROKER_URL: redis.url, RETENTION_SECONDS: 2 })
+  await before.app.notifications.broadcast({ notificationType: 'info', data: {}, ttl: 3 })
+  await before.app.close()
+
+  const longer = await build(t, { BROKER_URL: redis.url, RETENTION_SECONDS: 86_400 })
+  await longer.app.notifications.broadcast({ notificationType: 'info', data: {} })
+  await until(() => kept() === '1', 6_000)
+  await longer.app.close()
+
+  await build(t, { BROKER_URL: redis.url, RETENTION_SECONDS: 1 })
+  await until(() => kept() === '0', 4_000)
+})
+
+t.test('a notification that cannot be kept takes none down with it that comes in the same turn, and its key is free', async (t) => {
+  const redis = await startRedis(t)
+  const node = await build(t, { BROKER_URL: redis.url })
+  redis.cli('SET', 'herald:{all}:n:ann', 'of another kind')
+  const idempotent = { 'idempotency-key': 'order-4711' }
+
+  const [ann, ben] = await Promise.all([node.post('/notify/ann', body, idempotent), node.post('/notify/ben', body, idempotent)])
+  t.strictSame([ann.status, ben.status], [503, 200])
+
+  redis.cli('DEL', 'herald:{all}:n:ann')
+  t.match(await node.post('/notify/ann', body, idempotent), { status: 200, body: { stored: true } })
+  t.equal(redis.cli('ZCARD', 'herald:{all}:n:ann'), '1')
+})

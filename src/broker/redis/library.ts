@@ -11,7 +11,7 @@ export const PREFIX = 'herald:{all}:'
 /** The name of one of the functions below. */
 export const functionName = (name: string): string => `herald${VERSION}_${name}`
 
-/** Entries after which no more are removed at once, when their time is over; of one audience so many are looked at. */
+/** Entries that are removed at once, or some more, when their time is over; of one audience so many are looked at together. */
 export const REMOVE_AT_ONCE = 200
 const LOOK_AT_ONCE = 20
 
@@ -87,12 +87,13 @@ register('expire', expire_some, { 'allow-oom' })
 
 /**
  * The Redis functions (https://redis.io/docs/latest/develop/programmability/functions-intro/) that every change goes through,
- * each all or nothing. They keep, under `PREFIX`:
+ * each notification all or nothing. They keep, under `PREFIX`:
  *   journal          hash    layout; epoch, seq, run, floor, lost, jump: see `settle`; what has gone of the broadcasts: see `broadcasts_gone`
  *   n:<audience>     zset    the notifications for a user, or '' for everybody, by their seqs: see `parse`
  *   without:<user>   zset    seqs of the broadcasts that leave him out
  *   gone             zset    users by the highest seq of what has gone of theirs
- *   expiry           zset    `a:<audience>` by when its oldest ends or, when nothing is left, it is forgotten; `n:<seq>:<audience>` of what ends before its time; in ms
+ *   oldest           zset    audience → when its oldest was published or, when nothing is left, since when that is so, in ms
+ *   expiry           zset    `<seq>:<audience>` of what has a time of its own, by when that ends, in ms
  *   k:<key>          string  the outcome of the call with an idempotency key
  *   nodes            zset    node → when it was last heard, in ms
  *   totals           hash    node → its open sockets

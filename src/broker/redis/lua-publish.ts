@@ -26,14 +26,12 @@ end
 
 -- Entries of an audience, each with its seq, in order, are not kept any more.
 local function note_gone(audience, entries)
-  if audience ~= '' then
-    redis.call('ZADD', P .. 'gone', 'GT', entries[#entries], audience)
-    return
-  end
-  local seq, excluded, others = broadcasts_gone()
+  local seq, excluded, others = 0, '', 0
+  if audience == '' then seq, excluded, others = broadcasts_gone() end
   for i = 1, #entries, 2 do
-    local _, _, without = parse(entries[i])
+    local _, ends, without = parse(entries[i])
     local gone = tonumber(entries[i + 1])
+    if ends then redis.call('ZREM', P .. 'expiry', entries[i + 1] .. ':' .. audience) end
     if without ~= '' then redis.call('ZREM', P .. 'without:' .. without, entries[i + 1]) end
     if gone <= seq then
       if without ~= excluded then others = math.max(others, gone) end
@@ -42,7 +40,8 @@ local function note_gone(audience, entries)
       seq, excluded = gone, without
     end
   end
-  redis.call('HSET', P .. 'journal', 'gone', int(seq), 'gone_without', excluded, 'gone_others', int(others))
+  if audience ~= '' then redis.call('ZADD', P .. 'gone', 'GT', int(seq), audience)
+  else redis.call('HSET', P .. 'journal', 'gone', int(seq), 'gone_without', excluded, 'gone_others', int(others)) end
 end
 
 -- Of an audience of which nothing was left for so long, only that nothing before its last is known need be known.
@@ -54,50 +53,52 @@ local function forget(audience)
   else redis.call('ZREM', P .. 'gone', audience) end
 end
 
--- Looks at an audience again when its oldest ends; when nothing is left, to forget it.
-local function look_again(audience, now, retention)
+-- Looks at an audience again when the time of its oldest is over; when nothing is left, to forget it.
+local function look_again(audience, now)
   local oldest = redis.call('ZRANGE', P .. 'n:' .. audience, 0, 0)[1]
-  redis.call('ZADD', P .. 'expiry', int((oldest and parse(oldest) or now) + retention), 'a:' .. audience)
+  redis.call('ZADD', P .. 'oldest', int(oldest and parse(oldest) or now), audience)
 end
 
--- Removes the oldest of an audience that have ended: how many.
-local function expire_oldest(audience, now, retention)
-  local key, count = P .. 'n:' .. audience, 0
-  local oldest = redis.call('ZRANGE', key, 0, LOOK_AT_ONCE - 1)
-  while oldest[count + 1] and parse(oldest[count + 1]) + retention <= now do count = count + 1 end
-  if count > 0 then note_gone(audience, redis.call('ZPOPMIN', key, count)) end
-  if #oldest > 0 then
-    look_again(audience, now, retention)
+-- Removes the oldest of an audience whose time is over: how many; so many or more: there may be more.
+local function expire_oldest(audience, now, retention, most)
+  local key, removed, count, oldest = P .. 'n:' .. audience, 0
+  repeat
+    oldest, count = redis.call('ZRANGE', key, 0, LOOK_AT_ONCE - 1), 0
+    while oldest[count + 1] and parse(oldest[count + 1]) + retention <= now do count = count + 1 end
+    if count > 0 then note_gone(audience, redis.call('ZPOPMIN', key, count)) end
+    removed = removed + count
+  until count < LOOK_AT_ONCE or removed >= most
+  if removed > 0 or #oldest > 0 then
+    look_again(audience, now)
   else
     forget(audience)
-    redis.call('ZREM', P .. 'expiry', 'a:' .. audience)
+    redis.call('ZREM', P .. 'oldest', audience)
   end
-  return count
+  return removed
 end
 
 -- Removes a notification that has ended before its time.
-local function expire_one(audience, seq, now, retention)
+local function expire_one(audience, seq, now)
   local key = P .. 'n:' .. audience
-  redis.call('ZREM', P .. 'expiry', 'n:' .. seq .. ':' .. audience)
+  redis.call('ZREM', P .. 'expiry', seq .. ':' .. audience)
   local entry = redis.call('ZRANGEBYSCORE', key, seq, seq)[1]
   if not entry then return end
   redis.call('ZREM', key, entry)
   note_gone(audience, { entry, seq })
-  if redis.call('EXISTS', key) == 0 then look_again(audience, now, retention) end
+  if redis.call('EXISTS', key) == 0 then look_again(audience, now) end
 end
 
 -- Removes some of what has ended; REMOVE_AT_ONCE or more: there may be more.
 local function expire(now, retention)
-  local done = 0
-  for _, due in ipairs(redis.call('ZRANGEBYSCORE', P .. 'expiry', '-inf', int(now), 'LIMIT', 0, REMOVE_AT_ONCE)) do
-    local seq, audience = string.match(due, '^n:(%d+):(.*)$')
-    if seq then
-      expire_one(audience, seq, now, retention)
-      done = done + 1
-    else
-      done = done + math.max(expire_oldest(string.sub(due, 3), now, retention), 1)
-    end
+  local due = redis.call('ZRANGEBYSCORE', P .. 'expiry', '-inf', int(now), 'LIMIT', 0, REMOVE_AT_ONCE)
+  for _, entry in ipairs(due) do
+    local seq, audience = string.match(entry, '^(%d+):(.*)$')
+    expire_one(audience, seq, now)
+  end
+  local done = #due
+  for _, audience in ipairs(redis.call('ZRANGEBYSCORE', P .. 'oldest', '-inf', int(now - retention), 'LIMIT', 0, REMOVE_AT_ONCE - done)) do
     if done >= REMOVE_AT_ONCE then break end
+    done = done + math.max(expire_oldest(audience, now, retention, REMOVE_AT_ONCE - done), 1)
   end
   return done
 end
@@ -109,20 +110,18 @@ local function frame_head(n)
   return struct.pack('>BBI8', 0x81, 127, n)
 end
 
--- What is answered where an earlier call had this key; else the id is kept, as that of the first.
-local function repeated(key, fingerprint, id, now, keep)
+-- What is answered where an earlier call had this key.
+local function repeated(key, fingerprint, now)
   local kept = redis.call('GET', P .. 'k:' .. key)
   local first = kept and cjson.decode(kept)
-  if first and first.till > now then
-    if first.fingerprint ~= fingerprint then return { 'mismatch' } end
-    return { 'repeated', first.id }
-  end
-  redis.call('SET', P .. 'k:' .. key, cjson.encode({ fingerprint = fingerprint, till = now + keep, id = id }), 'PX', int(keep))
+  if not first or first.till <= now then return false end
+  if first.fingerprint ~= fingerprint then return { 'mismatch' } end
+  return { 'repeated', first.id }
 end
 
 -- Redis's time after which nobody waits for it, node, new epoch, now, retention, limits of a user and of broadcasts, how long keys are kept;
 -- then of each notification: call, audience, excluded, when it ends if before its time, tail, key, fingerprint, traceparent.
--- For each what came of it: its id, how many nodes hear it, and how many users are counted there once too often. None: it is too late.
+-- For each what came of it: its id (or why it is not kept), how many nodes hear it, and how many users are counted there once too often. None: it is too late.
 local function publish(keys, args)
   if time() > tonumber(args[1]) then return {} end
   local node, at, now, retention, keep = args[2], args[4], tonumber(args[4]), tonumber(args[5]), tonumber(args[8])
@@ -140,18 +139,21 @@ local function publish(keys, args)
     local call, audience, excluded, ends, tail, key, fingerprint, traceparent = unpack(args, 8 * i + 1, 8 * i + 8)
     local next = int(seq + 1)
     local id = epoch .. '-' .. next
-    outcomes[i] = key ~= '' and repeated(key, fingerprint, id, now, keep)
-    if not outcomes[i] then
+    local text = '{"type":"notification","id":"' .. id .. '",' .. tail
+    local frame = frame_head(#text) .. text
+    local kept = P .. 'n:' .. audience
+    outcomes[i] = key ~= '' and repeated(key, fingerprint, now)
+    local added = not outcomes[i] and redis.pcall('ZADD', kept, next, at .. '\\t' .. ends .. '\\t' .. excluded .. '\\n' .. frame)
+    if added and added ~= 1 then
+      outcomes[i] = { 'failed', added.err }
+    elseif added then
       seq = seq + 1
-      local text = '{"type":"notification","id":"' .. id .. '",' .. tail
-      local frame = frame_head(#text) .. text
-      local kept = P .. 'n:' .. audience
-      redis.call('ZADD', kept, next, at .. '\\t' .. ends .. '\\t' .. excluded .. '\\n' .. frame)
-      if ends ~= '' then redis.call('ZADD', P .. 'expiry', ends, 'n:' .. next .. ':' .. audience) end
+      if key ~= '' then redis.call('SET', P .. 'k:' .. key, cjson.encode({ fingerprint = fingerprint, till = now + keep, id = id }), 'PX', int(keep)) end
+      if ends ~= '' then redis.call('ZADD', P .. 'expiry', ends, next .. ':' .. audience) end
       if excluded ~= '' then redis.call('ZADD', P .. 'without:' .. excluded, next, next) end
 
       local there, limit = redis.call('ZCARD', kept), audience == '' and of_all or of_user
-      if there == 1 then redis.call('ZADD', P .. 'expiry', int(now + retention), 'a:' .. audience) end
+      if there == 1 then redis.call('ZADD', P .. 'oldest', at, audience) end
       if there > limit and not swept then -- What has expired goes first, so that it does not crowd out what has not.
         expire(now, retention)
         there, swept = redis.call('ZCARD', kept), true

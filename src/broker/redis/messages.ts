@@ -21,6 +21,7 @@ export function decodePublished (message: Buffer): Received[] {
   const received: Received[] = []
   for (let start = 0; start < message.length;) {
     const head = message.indexOf(LINE_FEED, start)
+    if (head === -1) break
     const [epoch = '', seq = '', node = '', call = '', audience = '', excluded = '', traceparent = '', length = ''] = message.toString('utf8', start, head).split('\t')
     const end = head + 1 + Number(length)
     received.push({

@@ -6,7 +6,7 @@ import type { RedisLink } from './redis-link.js'
 const MAX_TOGETHER = 100
 const MAX_CHARACTERS = 1_048_576
 
-/** What came of one: see `publish` in `lua-publish.ts`. Undefined: it was too late. */
+/** What came of one: see `publish` in `lua-publish.ts`; of one that `failed`, why in place of the id. Undefined: it was too late. */
 export type Outcome = [status: Buffer, id: Buffer, receivers: number, overlap: number] | undefined
 
 interface Waiting {
@@ -50,8 +50,8 @@ export class Publisher {
     const { node, link, newEpoch, now, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs, onCommit } = this.#options
     const at = now()
     const write = link.callNow('publish', link.publishDeadline, node, newEpoch(), at, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs,
-      ...batch.flatMap(({ draft: { userId, excludeUser, ttlMs = Infinity, tail, idempotency, traceparent }, call }) => [
-        call, userId ?? '', excludeUser ?? '', ttlMs < retentionMs ? at + ttlMs : '', tail, idempotency?.key ?? '', idempotency?.fingerprint ?? '', traceparent ?? ''
+      ...batch.flatMap(({ draft: { userId, excludeUser, ttlMs, tail, idempotency, traceparent }, call }) => [
+        call, userId ?? '', excludeUser ?? '', ttlMs === undefined ? '' : at + ttlMs, tail, idempotency?.key ?? '', idempotency?.fingerprint ?? '', traceparent ?? ''
       ])) as Promise<Outcome[]>
     onCommit?.(write)
     write.then((outcomes) => {

@@ -89,6 +89,7 @@ export class RedisBroker implements Broker {
       const outcome = await this.#publisher.publish(draft, call.id)
       if (outcome === undefined) throw new AppError('journal_unavailable')
       const [status, id, receivers, overlap] = outcome
+      if (String(status) === 'failed') throw new Error(String(id))
       if (String(status) === 'mismatch') throw new AppError('idempotency_mismatch')
       if (String(status) === 'repeated') return { id: String(id), ...await outcomeOf(this.#link, draft.idempotency?.key ?? ''), stored: true, repeated: true }
 
