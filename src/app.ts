@@ -55,7 +55,7 @@ const PREFIX = '/api/v1/ws'
 /** How long the keys of a key set are used without having been fetched anew. */
 const KEEP_KEYS_MS = 300_000
 
-/** The part of the time for a stop over which clients are sent away; the rest is for the last handshakes and requests, and the way out. */
+/** The part of the time for a stop over which clients are sent away; the rest is for the last handshakes, which get a tenth of that, for requests, and for the way out. */
 const CLIENT_SHARE = 0.85
 
 /**

@@ -28,6 +28,9 @@ const app = createApp(config, loggerOptions(LOG_LEVEL, process.stdout.isTTY), tr
 
 process.stdout.on('error', () => {}) // Whoever read the log is gone; the service is not.
 
+/** The part of the time for a stop after which requests are cut off. By then the last client has been ended (see `createApp`), and no request begins any more. */
+const CUT_OFF_SHARE = 0.95
+
 /** How long a stop waits for the last traces: no more than this, and than 5 % of its time. */
 const FLUSH_MS = 1000
 
@@ -45,7 +48,7 @@ closeWithGrace({ delay: (DRAIN_SECONDS + SPARE_SECONDS) * 1000, skip: [...CRASHE
   if (err !== undefined) app.log.fatal({ err }, 'failed')
   app.log.info({ signal }, 'stopping')
   // Requests that are still unfinished when the clients have had their time are cut off.
-  const cutOff = setTimeout(() => { app.server.closeAllConnections() }, DRAIN_SECONDS * 900)
+  const cutOff = setTimeout(() => { app.server.closeAllConnections() }, DRAIN_SECONDS * 1000 * CUT_OFF_SHARE)
   await app.close()
   clearTimeout(cutOff)
   await tracing?.stop(Math.min(FLUSH_MS, Math.max(DRAIN_SECONDS, 1) * 50))

@@ -45,7 +45,7 @@ export function writeToHandle (handle: TcpHandle, bytes: Buffer): boolean {
 
 /** Calls `done` when the rest of a write is with the kernel, or has failed, which is a status that is not 0; false: the write has failed already. */
 export function whenWritten (handle: TcpHandle, bytes: Buffer, done: (status: number) => void): boolean {
-  if (spare === undefined || handle.writeQueueSize === 0) return false
+  if (spare === undefined || !(handle.writeQueueSize > 0)) return false
 
   spare.buffer = bytes // The kernel has not taken all of it: it must not be collected.
   spare.oncomplete = done

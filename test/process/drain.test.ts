@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { ALL_SCOPES, SECRET } from '../support/app.js'
 import { connect, refusal } from '../support/client.js'
 import { prepareBuild, startServer } from '../support/process.js'
+import { connectRaw } from '../support/raw-client.js'
 import { startRedis } from '../support/redis.js'
 import { rollingRestart } from '../support/rolling.js'
 import { sign } from '../support/token.js'
@@ -88,6 +90,20 @@ t.test('connections that have not asked for anything do not hold up a stop', asy
 
   t.strictSame(await server.exited, { code: 0, signal: null })
   t.ok(performance.now() - asked < 8_000)
+})
+
+t.test('neither a client that does not shake hands nor a request that comes late and never ends makes a stop longer', async (t) => {
+  const server = await startServer(t, { JWT_SECRET: SECRET, WS_AUTH: 'optional', DRAIN_SECONDS: '2' })
+  await connectRaw(t, `${server.ws}/ada`)
+  const asked = performance.now()
+
+  server.kill('SIGTERM')
+  await sleep(1_820)
+  const late = connectTcp(server.port, '127.0.0.1').on('error', () => {})
+  late.write(`POST /api/v1/ws/broadcast HTTP/1.1\r\nHost: a\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{`)
+
+  t.strictSame(await server.exited, { code: 0, signal: null })
+  t.ok(performance.now() - asked < 3_000)
 })
 
 t.test('a node sends its clients away, and ends, whatever Redis does', async (t) => {
