@@ -11,7 +11,10 @@ export async function measurePings (pool, { ms }) {
   const times = Math.round(ms / PING_EVERY_MS)
   const bytes = ping()
 
-  pool.onPong = ({ index }) => { took.push(performance.now() - sentAt[index].shift()) }
+  pool.onPong = ({ index }) => {
+    const intended = sentAt[index].shift()
+    if (intended !== undefined) took.push(performance.now() - intended) // Else it is a late one of another stretch.
+  }
   await atPace(PING_EVERY_MS, times, (intended, n) => {
     const socket = pool.sockets[n % pool.sockets.length]
     sentAt[socket.index].push(intended)
