@@ -51,6 +51,7 @@ const measured = []
 for (const [i, figure] of chosen.entries()) {
   progress.figure(i + 1, chosen.length, figure.title)
   measured.push({ figure, results: await figure.measure(bench) })
+  write({ machine: describeMachine(othersUsePercent), measured, whole: false }) // So that not all is lost when it is ended.
 }
 progress.clear()
 
