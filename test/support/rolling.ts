@@ -15,6 +15,8 @@ const POSTERS = 4
 const PAUSE_MS = 200
 /** Clients that connect together at the beginning. */
 const AT_ONCE = 100
+/** The part of DRAIN_SECONDS over which clients are sent away. */
+const CLIENT_SHARE = 0.85
 const RATE_WINDOW_MS = 1000
 
 /** Of ten clients: how they come back. */
@@ -100,7 +102,7 @@ function measure ({ node, stoppedAt, stopMs, code }: Restart, nodes: Server[], t
     sockets,
     stopMs,
     code,
-    evenPerSecond: Math.round(sockets / drainSeconds),
+    evenPerSecond: Math.round(sockets / drainSeconds / CLIENT_SHARE),
     peakPerSecond: Math.max(...nodes.map((one) => peak(timesOf(one, 'connected', stoppedAt, to)))),
     refusals: timesOf(node, 'refused', stoppedAt, to).length
   }
