@@ -56,7 +56,6 @@ async function withNodes (subject, nodes, measure) {
 async function measureBroadcast ({ redis, servers, loads }, ms) {
   const each = SOCKETS / servers.length
   for (const [i, load] of loads.entries()) await load.call('open', { first: i * each, count: each })
-  await settled(loads) // What sockets are greeted with is as long as a notification.
   const [first, ...others] = loads
   await first.call('broadcast', { perTurn: 1, ms: 3_000 })
   await settled(others)
@@ -75,7 +74,6 @@ async function measureBroadcast ({ redis, servers, loads }, ms) {
 
 async function measureAcross ({ redis, servers, loads: [, there] }, ms) {
   await there.call('open', { count: USERS })
-  await settled([there])
   await there.call('postNotify', { ms: 2_000, connections: CONNECTIONS })
   const { p50, p99 } = await there.call('measureNotifyLatency', { ms, rate: RATE })
   const before = { cpu: cpuOf(servers), redis: redis.cpu() }

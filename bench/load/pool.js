@@ -6,8 +6,8 @@ import { RawSocket } from './raw-socket.js'
 
 const ignore = () => {}
 
-/** How long what a server says first may take after the handshake: it could be taken for a notification. */
-const GREETING_MS = 200
+/** What a server says first is as long as a notification: it has come when nothing more does for so long. */
+const GREETING_MS = 300
 
 /** All sockets of this process to one server, each of a user of its own, and its connections for POSTs. */
 export class Pool {
@@ -48,7 +48,7 @@ export class Pool {
     requests.reverse() // The first user is the last to be popped from it.
     await Promise.all(Array.from({ length: atOnce }, worker))
     const took = performance.now() - started
-    await sleep(GREETING_MS)
+    for (let last = -1; last !== this.bytes; await sleep(GREETING_MS)) last = this.bytes
     return took
   }
 

@@ -76,7 +76,7 @@ export function receivePing (connection: Connection, payload: Buffer, now: numbe
   if (keepsPace(connection, connection.receive(now), now)) connection.send([pongFrame(payload)])
 }
 
-/** Takes a pong. The first since it was last looked whether the peer is there answers a heartbeat; more count as frames. */
+/** Takes a pong. The first in a step of the heartbeats answers one; more count as frames. */
 export function receivePong (connection: Connection, now: number): void {
   if (connection.hear()) keepsPace(connection, connection.receive(now), now)
 }

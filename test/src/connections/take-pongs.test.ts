@@ -4,20 +4,12 @@ import { Duplex } from 'node:stream'
 import fc from 'fast-check'
 import t from 'tap'
 import { takePongs } from '../../../src/connections/take-pongs.js'
+import { clientFrame, opcodes } from '../../support/client-frames.js'
 
-const mask = Buffer.from([7, 6, 5, 4])
-const pong = Buffer.concat([Buffer.from([0x8a, 0x80]), mask])
+const pong = clientFrame(opcodes.pong)
 
 /** A masked frame with this payload, which is not masked: nobody reads it. */
-function frame (opcode: number, payload: Buffer): Buffer {
-  const { length } = payload
-  const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10)
-  head[0] = 0x80 | opcode
-  head[1] = 0x80 | (length < 126 ? length : length < 65_536 ? 126 : 127)
-  if (head.length === 4) head.writeUInt16BE(length, 2)
-  if (head.length === 10) head.writeBigUInt64BE(BigInt(length), 2)
-  return Buffer.concat([head, mask, payload])
-}
+const frame = (opcode: number, payload: Buffer): Buffer => Buffer.concat([clientFrame(opcode, '', { length: payload.length }), payload])
 
 /** The frames of at most 65,535 bytes in these. */
 function framesOf (bytes: Buffer): Buffer[] {
