@@ -10,8 +10,6 @@ import { addressOf, ALL_SCOPES, SECRET } from './support/app.js'
 import { connect, refusal } from './support/client.js'
 import { sign } from './support/token.js'
 
-t.setTimeout(30_000)
-
 const OWN_SECRET = 'the secret of the application, not of herald'
 
 /** Somebody's application, which has everything already that herald brings. */

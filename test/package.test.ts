@@ -6,7 +6,6 @@ import { prepareBuild, root, run } from './support/process.js'
 
 const project = mkdtempSync(join(tmpdir(), 'herald-package-'))
 t.teardown(() => { rmSync(project, { recursive: true, force: true }) })
-t.setTimeout(120_000)
 
 /** What every program does: serves with the plugin, connects, sends, counts, and tells. */
 const body = `

@@ -17,8 +17,6 @@ function cut (language: string, heading: string, { port }: Service): string {
   return parts.join(`127.0.0.1:${port}`)
 }
 
-t.setTimeout(60_000)
-
 /** A service as it is with no configuration. */
 const buildUnconfigured = async (t: Test) => await build(t, { JWT_SECRET: '' })
 

@@ -6,7 +6,6 @@ import { prepareBuild, root, startServer } from '../support/process.js'
 import { Witness } from '../support/witness.js'
 
 t.before(prepareBuild)
-t.setTimeout(60_000)
 
 const OF_EACH = 50
 /** How much faster than usual the time-outs of HTTP run out here. */

@@ -13,8 +13,6 @@ import { sign } from '../support/token.js'
 import { hasTool } from '../support/tools.js'
 import { until } from '../support/wait.js'
 
-t.setTimeout(60_000)
-
 const body = { notification_type: 'a-type-of-his-own', message: {} }
 
 async function buildScraped (t: Test, settings: HeraldOptions = {}) {
@@ -118,7 +116,7 @@ t.test('what went over sockets that are closed is still counted, and no counter 
   ada?.socket.terminate()
   ben?.socket.close(1000)
   eve?.send({ type: 'disconnect' })
-  await until(() => service.app.connections.getTotalConnectionsCount() === 0, 10_000)
+  await until(() => service.app.connections.getTotalConnectionsCount() === 0)
   const closed = values(await service.scrape(), names)
 
   t.strictSame(open.slice(0, 2), [15, 18])

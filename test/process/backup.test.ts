@@ -8,7 +8,6 @@ import { prepareBuild, type Server, startServer } from '../support/process.js'
 import { sign } from '../support/token.js'
 
 t.before(prepareBuild)
-t.setTimeout(60_000)
 
 async function notify ({ http }: Server): Promise<string> {
   const response = await fetch(`${http}/notify/ada`, {

@@ -5,7 +5,6 @@ import { type Environment, prepareBuild, run, startServer } from '../support/pro
 const cli = 'dist/src/cli.js'
 
 t.before(prepareBuild)
-t.setTimeout(60_000)
 
 const herald = async (t: Test, args: string[], env: Environment = { JWT_SECRET: SECRET }) => await run(t, process.execPath, [cli, ...args], env)
 

@@ -3,7 +3,6 @@ import { killAgainAndAgain } from '../support/kill.js'
 import { prepareBuild } from '../support/process.js'
 
 t.before(prepareBuild)
-t.setTimeout(90_000)
 
 t.test('what was answered 200 is with everybody, once, in order, however often the server is killed (npm run test:kill: 30 times)', async (t) => {
   const { problems, answered, resumes, replayed } = await killAgainAndAgain({ kills: 3, folder: t.testdir() })

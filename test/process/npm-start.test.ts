@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import t from 'tap'
 import { prepareBuild, root, start } from '../support/process.js'
 
-t.setTimeout(60_000)
 t.before(prepareBuild)
 
 t.test('a signal to npm start stops the service, and both end with 0', async (t) => {

@@ -14,7 +14,6 @@ const SERVER = 2
 const CONSUMER = 5
 
 t.before(prepareBuild)
-t.setTimeout(60_000)
 
 const token = sign({ sub: 'service', scope: ALL_SCOPES })
 const contents = 'contents of a notification'

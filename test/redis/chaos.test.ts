@@ -4,7 +4,6 @@ import { prepareBuild } from '../support/process.js'
 import { hasTool } from '../support/tools.js'
 
 t.before(prepareBuild)
-t.setTimeout(120_000)
 
 t.test('what was answered 200 is with everybody, once, in order, whatever fails (npm run test:chaos: 40 faults)', async (t) => {
   if (!hasTool(t, 'redis')) return

@@ -7,8 +7,6 @@ import { startRedis } from '../support/redis.js'
 import { hasTool } from '../support/tools.js'
 import { until } from '../support/wait.js'
 
-t.setTimeout(60_000)
-
 t.test('with Redis the metrics say how the way there stands, and none is missing', async (t) => {
   if (!hasTool(t, 'redis')) return
   const redis = await startRedis(t)
