@@ -2,6 +2,7 @@ import { Latencies } from '../load/latencies.js'
 import { cpuBetween } from '../measure/process-usage.js'
 import { rowsOf, shown, table } from '../report/tables.js'
 
+/** As many as one address may open at once. */
 const SOCKETS = 100
 
 const ATTACKS = {
@@ -16,8 +17,9 @@ const ATTACKS = {
   compressed: '100 clients a second that send a compressed frame',
   broken: '… a frame without a mask, of a reserved opcode, or a close of one byte',
   slowReaders: '… 40 pings of 125 bytes, and read a byte a second',
-  refused: '1,000 upgrades a second with a bad token',
-  upgrades: '1,000 upgrades a second that are accepted',
+  oneAddress: `1,000 upgrades a second from one address, which may open ${SOCKETS}`,
+  refused: '1,000 upgrades a second with a bad token, from as many addresses',
+  upgrades: '1,000 upgrades a second that are accepted, from as many addresses',
   headers: '100 requests a second with 100 KB of headers',
   unfinished: '200 requests a second that end in their headers, their body or their upgrade'
 }
@@ -29,7 +31,7 @@ export const hostile = {
 
   async measure (bench) {
     const stretch = bench.quick ? { ms: 500, times: 2 } : { ms: 1_000, times: 3 }
-    return await bench.alternate({ rounds: bench.quick ? 1 : 3, only: ['herald'] }, async (run) => {
+    return await bench.alternate({ rounds: bench.quick ? 1 : 3, only: ['herald'], server: { env: { CONNECT_RATE: SOCKETS } } }, async (run) => {
       const attacker = await bench.secondLoad(run)
       try {
         await run.load.call('giveWay')

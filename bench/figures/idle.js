@@ -14,7 +14,7 @@ export const idle = {
   async measure (bench) {
     return await bench.alternate({ rounds: bench.quick ? 1 : 2, only: ['uwebsockets', 'herald', 'socket-io'] }, async ({ server, load }) => {
       await load.call('open', { count: SOCKETS })
-      await bench.settle(bench.quick ? 1_000 : 45_000) // By then V8 has cleared up after the connects, and compiled what runs.
+      await bench.settle(bench.quick ? 1_000 : 90_000) // By then V8 has cleared up after the connects, and compiled what runs.
       const before = server.cpu()
       const started = performance.now()
       await bench.settle(MS)

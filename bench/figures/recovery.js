@@ -10,7 +10,7 @@ export const recovery = {
 
   async measure (bench) {
     const settleMs = bench.quick ? 1_000 : 6_000
-    return await bench.alternate({ rounds: bench.quick ? 1 : 2, only: ['herald', 'herald-file'], preload: 'probe.js' }, async ({ server, load }) => {
+    return await bench.alternate({ rounds: bench.quick ? 1 : 2, only: ['herald', 'herald-file'], server: { preload: 'probe.js' } }, async ({ server, load }) => {
       const storm = async () => await load.call('recover', { missed: MISSED })
       await load.call('open', { count: SOCKETS })
       for (let i = 0; i < 2; i++) await storm() // The journal is as full as it gets.

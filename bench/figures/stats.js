@@ -16,7 +16,7 @@ export const stats = {
 
   async measure (bench) {
     const ms = bench.quick ? 5_000 : 10_000
-    return await bench.alternate({ rounds: bench.quick ? 1 : 2, only: ['herald'], preload: 'probe.js' }, async ({ server, load }) => {
+    return await bench.alternate({ rounds: bench.quick ? 1 : 2, only: ['herald'], server: { preload: 'probe.js' } }, async ({ server, load }) => {
       await load.call('open', { count: USERS })
       await bench.settle(2_000)
       const cases = {}

@@ -19,7 +19,7 @@ const request = (line) => `${line} HTTP/1.1\r\nHost: a\r\n`
 
 /**
  * How many bad clients come in a second, and what each sends: one of the `bytes` in turn, behind an upgrade, or one of the `heads` in its place.
- * Each is a new one: the server ends them.
+ * Each is a new one, with an address of its own unless it says `from` where: the server ends them.
  */
 const attacks = {
   pings: flood(ping()),
@@ -33,6 +33,7 @@ const attacks = {
   compressed: { perSecond: 100, bytes: [frame(COMPRESSED_TEXT, Buffer.from('{}'))] },
   broken: { perSecond: 100, bytes: [NO_MASK, frame(RESERVED_OPCODE, Buffer.from('{}')), frame(CLOSE, Buffer.from([0x03]))] },
   slowReaders: { perSecond: 100, bytes: [many(ping(Buffer.alloc(125)), 40)], slow: true },
+  oneAddress: { perSecond: 1_000, leaves: true, from: '127.9.9.9' },
   refused: { perSecond: 1_000, badToken: true, leaves: true },
   upgrades: { perSecond: 1_000, leaves: true },
   headers: { perSecond: 100, heads: [`${request('GET /')}X-Bomb: ${'x'.repeat(100_000)}`] },
@@ -68,15 +69,18 @@ export async function attack (pool, { ms, name }) {
   return { came: came / times }
 }
 
-function attackOnce (pool, number, { heads, bytes, badToken = false, leaves = false, slow = false }) {
+function attackOnce (pool, number, { heads, bytes, badToken = false, leaves = false, slow = false, from = addressOf(number) }) {
   const turn = (list) => list[number % list.length]
-  const socket = connect({ port: pool.port, host: '127.0.0.1', noDelay: true, ...slow && { onread: oneByte(() => { socket.resume() }) } })
+  const socket = connect({ port: pool.port, host: '127.0.0.1', localAddress: from, noDelay: true, ...slow && { onread: oneByte(() => { socket.resume() }) } })
   socket.on('error', () => {})
   socket.write(heads === undefined ? pool.upgrade(`mallory${number}`, badToken ? 'x' : '') : turn(heads))
   if (bytes !== undefined) socket.write(turn(bytes))
   if (leaves) socket.once('data', () => { socket.resetAndDestroy() })
   return slow ? socket : socket.resume()
 }
+
+/** 62,500 addresses in turn. */
+const addressOf = (number) => `127.1.${1 + Math.floor(number / 250) % 250}.${1 + number % 250}`
 
 /** Reads one byte and no more until a second later. */
 const oneByte = (readOn) => ({

@@ -23,9 +23,10 @@ export class Bench {
    * Measures subjects in turn (A B C A B C), each time in a process of its own.
    * `measure({ subject, server, load, bench })` returns `{ [case]: { [metric]: number } }`;
    * the result is `{ [subject]: { [case]: { [metric]: summary } } }`, or `{ failed }` for a subject that could not be measured.
+   * `server` is what each server is started with, see `ServerProcess.start`.
    */
-  async alternate ({ rounds, only, preload }, measure) {
-    return await this.take({ rounds, only }, async (subject) => await this.#run(subject, preload, measure))
+  async alternate ({ rounds, only, server }, measure) {
+    return await this.take({ rounds, only }, async (subject) => await this.#run(subject, server, measure))
   }
 
   /** The same for a `measure(subject)` that starts the processes it needs, and ends them. */
@@ -59,8 +60,8 @@ export class Bench {
     await sleep(ms)
   }
 
-  async #run (subject, preload, measure) {
-    const server = await ServerProcess.start(subject, { preload })
+  async #run (subject, options, measure) {
+    const server = await ServerProcess.start(subject, options)
     let load
     try {
       load = await LoadProcess.start(subject, server)
