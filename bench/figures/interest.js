@@ -1,4 +1,3 @@
-import { Redis } from 'ioredis'
 import { hasRedis, RedisProcess } from '../measure/redis-process.js'
 import { summariseAll } from '../measure/statistics.js'
 import { shown, table } from '../report/tables.js'
@@ -59,6 +58,7 @@ export const interest = {
 }
 
 async function measureWay (way) {
+  const { Redis } = await import('ioredis') // Not before it is installed: this file is read to know its name.
   const redis = await RedisProcess.start()
   const clients = { commands: new Redis(redis.url, { enableAutoPipelining: true }), receiver: new Redis(redis.url) }
   const figures = {}
