@@ -82,7 +82,7 @@ register('claim', claim, { 'allow-oom' })
 register('connect', connect, { 'allow-oom' })
 register('census', census, { 'no-writes' })
 register('leave', leave, { 'allow-oom' })
-register('expire', expire_some, { 'allow-oom' })
+register('sweep', sweep, { 'allow-oom' })
 `
 
 /**

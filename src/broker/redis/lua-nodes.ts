@@ -31,8 +31,7 @@ end
 local function drop(node)
   redis.call('HDEL', P .. 'totals', node)
   redis.call('ZADD', P .. 'nodes', 0, node)
-  local some = redis.call('HSCAN', P .. 'of:' .. node, 0, 'COUNT', DROP_AT_ONCE)[2]
-  for i = 1, #some, 2 do set_count(node, some[i], 0) end
+  for _, user in ipairs(redis.call('HRANDFIELD', P .. 'of:' .. node, DROP_AT_ONCE)) do set_count(node, user, 0) end
   local left = redis.call('HLEN', P .. 'of:' .. node)
   if left == 0 then redis.call('ZREM', P .. 'nodes', node) end
   return left
@@ -75,13 +74,19 @@ end
 local function beat(keys, args)
   local node, now = args[1], time()
   local _, seq = settle(args[2])
-  for _, silent in ipairs(redis.call('ZRANGEBYSCORE', P .. 'nodes', '-inf', int(now - SILENT_MS))) do
-    if silent ~= node then drop(silent) end
-  end
   if not is_known(node) then return '0' end
   redis.call('ZADD', P .. 'nodes', int(now), node)
   redis.call('PUBLISH', P .. 'to:' .. node, args[3] .. ' ' .. int(seq))
   return int(now)
+end
+
+-- now, retention, node: removes some of what has ended, and of other nodes that are silent; REMOVE_AT_ONCE or more: there may be more
+local function sweep(keys, args)
+  local removed = expire(tonumber(args[1]), tonumber(args[2]))
+  for _, silent in ipairs(redis.call('ZRANGEBYSCORE', P .. 'nodes', '-inf', int(time() - SILENT_MS))) do
+    if silent ~= args[3] and drop(silent) > 0 then removed = math.max(removed, REMOVE_AT_ONCE) end
+  end
+  return removed
 end
 
 -- a node, what it says: how many other nodes hear it. All that there are, as one may have sockets that it has not told of yet.
@@ -97,7 +102,9 @@ end
 local function claim(keys, args)
   local key, now, taken = P .. 'claims:' .. args[1], time(), 0
   redis.call('ZREMRANGEBYSCORE', key, '-inf', int(now))
-  for _, node in ipairs(nodes_of(args[1])) do taken = taken + node[2] end
+  for _, node in ipairs(nodes_of(args[1])) do
+    if is_known(node[1]) then taken = taken + node[2] end
+  end
   if taken + redis.call('ZCARD', key) >= tonumber(args[2]) then return 0 end
   if args[3] ~= '' then
     redis.call('ZADD', key, int(now + CLAIM_MS), args[3])

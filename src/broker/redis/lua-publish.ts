@@ -133,7 +133,10 @@ local function publish(keys, args)
   local audiences = {}
   for i = 1, count do audiences[i] = args[8 * i + 2] end
   local users = redis.call('HMGET', P .. 'users', unpack(audiences))
-  local outcomes, reached, messages, everybody, swept = {}, {}, {}, nil, false
+  local outcomes, reached, messages, swept = {}, {}, {}, false
+  -- Without those that are being removed: such a node must not hear of some users and miss others, as it goes on behind the last that it heard.
+  local everybody, there_are = redis.call('ZRANGEBYSCORE', P .. 'nodes', '(0', '+inf'), {}
+  for _, name in ipairs(everybody) do there_are[name] = true end
 
   for i = 1, count do
     local call, audience, excluded, ends, tail, key, fingerprint, traceparent = unpack(args, 8 * i + 1, 8 * i + 8)
@@ -162,11 +165,12 @@ local function publish(keys, args)
 
       local nodes, overlap = {}, 0
       if audience == '' then
-        everybody = everybody or redis.call('ZRANGE', P .. 'nodes', 0, -1)
         nodes, overlap = everybody, tonumber(redis.call('GET', P .. 'overlap') or 0)
         if excluded ~= '' then overlap = overlap - math.max(#nodes_of(excluded) - 1, 0) end
       else
-        for name in string.gmatch(users[i] or '', '([^=,]+)=') do nodes[#nodes + 1] = name end
+        for name in string.gmatch(users[i] or '', '([^=,]+)=') do
+          if there_are[name] then nodes[#nodes + 1] = name end
+        end
       end
       local message = table.concat({ epoch, next, node, call, audience, excluded, traceparent, #frame }, '\\t') .. '\\n' .. frame
       for _, name in ipairs(nodes) do
@@ -204,8 +208,6 @@ local function outcome(keys, args)
   if not first.connections then return {} end
   return { first.connections, first.users }
 end
-
-local function expire_some(keys, args) return expire(tonumber(args[1]), tonumber(args[2])) end
 
 -- Fails where nothing can be kept.
 local function check() redis.call('HSET', P .. 'journal', 'checked', 1) end

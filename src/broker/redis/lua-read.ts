@@ -29,26 +29,28 @@ local function survey(keys, args)
   if epoch == '' then return { current, seq, 0, 0, seq, elsewhere(node) } end
   local known = epoch == current and after <= tonumber(seq)
   if not known then after = 0 end
-  local overdue = expire(now, retention) >= REMOVE_AT_ONCE
+  local more_due = expire(now, retention) >= REMOVE_AT_ONCE
   local from = '(' .. int(after)
   local count = redis.call('ZCOUNT', P .. 'n:', from, '+inf')
   if user ~= '' then count = count - redis.call('ZCOUNT', P .. 'without:' .. user, from, '+inf') + redis.call('ZCOUNT', P .. 'n:' .. user, from, '+inf') end
-  local gap = not known or overdue or after < tonumber(lost) or has_gone(user, after)
+  local gap = not known or (more_due and count > 0) or after < tonumber(lost) or has_gone(user, after)
   return { current, seq, gap and 1 or 0, count, int(after), elsewhere(node) }
 end
 
--- user, now, after, how many bytes
+-- user, the time of what has ended by now, after, how many bytes
 local function read(keys, args)
   local user, now, after, max_bytes = args[1], tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
   local epoch, seq, lost = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'lost'))
   local entries = entries_after(user, after, PAGE + 1)
   local last, complete = seq, 1
   if #entries > 2 * PAGE then last, complete = entries[2 * PAGE], 0 end
-  local found, bytes = {}, 0
+  local found, bytes, left_out = {}, 0, false
   for i = 1, math.min(#entries, 2 * PAGE), 2 do
     local entry, seq = entries[i], entries[i + 1]
     local _, ends, excluded, start = parse(entry)
-    if not (ends and ends <= now) and (user == '' or excluded ~= user) then
+    local concerns = user == '' or excluded ~= user
+    if concerns and ends and ends <= now then left_out = true
+    elseif concerns then
       bytes = bytes + #entry - start + 1
       if bytes > max_bytes and #found > 0 then
         last, complete = found[#found - 1], 0
@@ -58,7 +60,7 @@ local function read(keys, args)
       found[#found + 1] = string.sub(entry, start)
     end
   end
-  local gap = after < tonumber(lost) or has_gone(user, after)
+  local gap = left_out or after < tonumber(lost) or has_gone(user, after)
   return { epoch, last, complete, gap and 1 or 0, found }
 end
 `

@@ -44,7 +44,7 @@ export class RedisBroker implements Broker {
   /** The highest `seq` that was heard of. */
   #heard = 0
   readonly #acks: Acks
-  #expiring: Promise<void> | undefined
+  #sweeping: Promise<void> | undefined
   readonly #trouble: Trouble
   /** Redis can be reached, and keeps nothing. */
   readonly #refusal: Trouble
@@ -123,7 +123,7 @@ export class RedisBroker implements Broker {
     if (!this.#link.ready) return
     if (this.#refusal.text !== undefined) this.#link.call('check').then(() => { this.#refusal.note(undefined) }).catch(() => {}) // As before.
     this.cluster.retry()
-    this.#expiring ??= this.#expire().catch(() => {}).finally(() => { this.#expiring = undefined }) // The next one will do it.
+    this.#sweeping ??= this.#sweep().catch(() => {}).finally(() => { this.#sweeping = undefined }) // The next one will do it.
   }
 
   async settled (): Promise<void> {
@@ -153,8 +153,8 @@ export class RedisBroker implements Broker {
     while (await this.#link.call('leave', this.#node) !== 0);
   }
 
-  async #expire (): Promise<void> {
-    while (this.#link.ready && await this.#link.call('expire', this.#now(), this.#options.retentionMs) as number >= REMOVE_AT_ONCE);
+  async #sweep (): Promise<void> {
+    while (this.#link.ready && await this.#link.call('sweep', this.#now(), this.#options.retentionMs, this.#node) as number >= REMOVE_AT_ONCE);
   }
 
   /** All nodes go by the clock of Redis. */

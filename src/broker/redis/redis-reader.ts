@@ -34,9 +34,11 @@ export class RedisReader {
 
   async replay (userId: string | null, lastEventId: string | undefined): Promise<Replay> {
     const [, epoch = '?', after = '0'] = /^(.*)-(0|[1-9]\d{0,14})$/.exec(lastEventId ?? '') ?? []
+    let now = this.#now()
     const survey = async () => {
+      now = this.#now()
       const attached = userId === null ? undefined : this.#cluster.attach(userId) // Before the survey: they are answered in this order.
-      const [answer] = await Promise.all([this.#link.call('survey', this.#node, userId ?? '', this.#now(), this.#retentionMs, lastEventId === undefined ? '' : epoch || '?', after), attached])
+      const [answer] = await Promise.all([this.#link.call('survey', this.#node, userId ?? '', now, this.#retentionMs, lastEventId === undefined ? '' : epoch || '?', after), attached])
       return answer
     }
     const [current, seq, gap, count, from, connectionsElsewhere] = await this.#insist(survey) as [Buffer, Buffer, number, number, Buffer, number]
@@ -46,13 +48,14 @@ export class RedisReader {
       lastEventId: `${String(current)}-${String(seq)}`,
       after: Number(from),
       connectionsElsewhere,
-      read: this.readerOf(userId)
+      read: this.readerOf(userId, now)
     }
   }
 
-  readerOf (userId: string | null): ReadPage {
+  /** What ends after `now` is read, if it is still there. */
+  readerOf (userId: string | null, now = this.#now()): ReadPage {
     return async (after, maxBytes) => {
-      const read = async () => await this.#link.call('read', userId ?? '', this.#now(), after, Math.floor(maxBytes))
+      const read = async () => await this.#link.call('read', userId ?? '', now, after, Math.floor(maxBytes))
       return decodePage(await this.#insist(read))
     }
   }

@@ -1,0 +1,45 @@
+import t from 'tap'
+import { functionName, PREFIX, REMOVE_AT_ONCE } from '../../src/broker/redis/library.js'
+import { build } from '../support/app.js'
+import { startRedis } from '../support/redis.js'
+import { hasTool } from '../support/tools.js'
+
+if (!hasTool(t, 'redis')) process.exit()
+
+const LATER = String(Date.now() + 3_600_000)
+const DAY_MS = '86400000'
+
+/** A journal with what is sent to these users, for a minute each, and the functions that read it. */
+async function setUp (users: string[]) {
+  const redis = await startRedis(t)
+  const { app } = await build(t, { BROKER_URL: redis.url })
+  await Promise.all(users.map(async (user) => await app.notifications.sendToUser(user, { notificationType: 'info', data: {}, ttl: 60 })))
+  const call = (name: string, ...args: string[]) => redis.cli('FCALL', functionName(name), '1', `${PREFIX}journal`, ...args).split('\n')
+  const [epoch = '', seq = ''] = call('survey', 'node', 'ben', LATER, DAY_MS, '', '0')
+  return {
+    gapFor: (user: string, after: string) => call('survey', 'node', user, LATER, DAY_MS, epoch, after)[2],
+    read: (user: string, now: string) => call('read', user, now, '0', '65536'),
+    /** Whose ends last, and whether it is still there. */
+    last: () => redis.cli('ZRANGE', `${PREFIX}expiry`, '-1', '-1').split(':')[1] ?? '',
+    isThere: (user: string) => redis.cli('EXISTS', `${PREFIX}n:${user}`) === '1',
+    seq
+  }
+}
+
+t.test('of much that has just ended, only who could have missed some is told of a gap, also of what is not removed yet', async (t) => {
+  const { gapFor, last, isThere, seq } = await setUp(Array.from({ length: 5 * REMOVE_AT_ONCE }, (_, i) => `user${i}`))
+  const user = last()
+
+  t.equal(gapFor('ben', seq), '0')
+  t.equal(gapFor(user, '0'), '1')
+  t.ok(isThere(user))
+})
+
+t.test('what has ended and is still there is not read, and is said to be missing', async (t) => {
+  const { read } = await setUp(['ada'])
+
+  t.match(read('ada', '0'), [/./, '1', '1', '0', '1', /"type":"notification"/])
+  const [, last, complete, gap, ...found] = read('ada', LATER)
+  t.strictSame([last, complete, gap, found.join('')], ['1', '1', '1', ''])
+  t.equal(read('ben', LATER)[3], '0')
+})
