@@ -13,13 +13,15 @@ const notification = (seq: number, more: Partial<Notification> = {}): Notificati
   seq, id: `e-${seq}`, userId: null, excludeUser: null, frame: textFrame(`{"type":"notification","id":"e-${seq}"}`), ...more
 })
 
+const MAX_BUFFERED_BYTES = 1000
+
 function setUp () {
   const users = new UserIndex()
   const fanOut = new FanOut(users)
   const owner: ConnectionOwner = {
     idPrefix: 'node',
     hear: () => false,
-    limits: { maxBufferedBytes: 1000, maxErrors: 10, messageRate: 20 },
+    limits: { maxBufferedBytes: MAX_BUFFERED_BYTES, maxErrors: 10, messageRate: 20 },
     catchUp: (connection) => { fanOut.catchUp(connection) },
     onQueued: (connection) => { fanOut.onQueued(connection) },
     onReadyForPage: () => {},
@@ -142,6 +144,21 @@ t.test('a stalled reader is closed with 4001 over the bound, what waited is let 
   t.equal(stalled.transport.writes.length, 1, 'the frames that waited were not written')
   t.equal(users.countOf('ada'), 0)
   t.equal(ids(reader.transport).length, 100)
+})
+
+t.test('a frame that is larger than all that may wait reaches who waits for nothing, and not who has not read it yet', async (t) => {
+  const { fanOut, open } = setUp()
+  const [ada, ben] = await Promise.all([open('ada'), open('ben')])
+  const large = (seq: number, userId: string) => notification(seq, { userId, frame: textFrame(JSON.stringify({ type: 'notification', id: `e-${seq}`, data: 'x'.repeat(MAX_BUFFERED_BYTES) })) })
+  ben.transport.takesMore = false
+
+  for (const userId of ['ada', 'ben']) await fanOut.deliver(large(1, userId))
+  ben.transport.bufferedBytes = 1
+  for (const userId of ['ada', 'ben']) await fanOut.deliver(large(2, userId))
+
+  t.strictSame(ids(ada.transport), ['e-1', 'e-2'])
+  t.equal(ada.transport.closedWith, undefined)
+  t.equal(ben.transport.closedWith, 4001)
 })
 
 t.test('a slow reader that goes on reading gets what waited, joined, in order', async (t) => {
