@@ -52,7 +52,7 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
 }
 
 const isUpgrade = ({ method, headers }: { method?: string | undefined, headers: IncomingMessage['headers'] }) =>
-  method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+  method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket' && /(^|,)\s*upgrade\s*(,|$)/i.test(headers.connection ?? '')
 
 /**
  * Ignores an offer to upgrade to anything else (RFC 9110 §7.8), such as the `Upgrade: h2c` of Java's HttpClient.

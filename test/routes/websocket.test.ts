@@ -1,5 +1,7 @@
+import { once } from 'node:events'
+import { get } from 'node:http'
 import t from 'tap'
-import { addressOf, build } from '../support/app.js'
+import { addressOf, ALL_SCOPES, build } from '../support/app.js'
 import { connect, refusal } from '../support/client.js'
 import { sign } from '../support/token.js'
 
@@ -107,4 +109,13 @@ t.test('a token may come as header, subprotocol or query', async (t) => {
   await connect(t, `${service.ws}/ada?token=${token}`)
 
   t.equal(service.app.connections.getUserConnectionsCount('ada'), 3)
+})
+
+t.test('a request that names the protocol and asks for no upgrade is for REST', async (t) => {
+  const { port } = await build(t)
+
+  for (const connection of ['close', 'no-upgrade, close']) {
+    const [answer] = await once(get({ port, host: '127.0.0.1', path: '/api/v1/ws/stats', headers: { authorization: `Bearer ${sign({ scope: ALL_SCOPES })}`, upgrade: 'websocket', connection } }), 'response')
+    t.match(await new Response(answer).json(), { total_connections: 0 })
+  }
 })
