@@ -37,8 +37,8 @@ const keyNames = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] as const
  */
 export function readConfig (source: Record<string, unknown>): Config {
   const given = Object.fromEntries(Object.entries(source)
-    .map(([name, value]) => [name, typeof value === 'string' ? value.trim() : value] as const)
-    .filter(([name, value]) => name in SettingsSchema.properties && value !== '' && value !== undefined))
+    .filter(([name, value]) => name in SettingsSchema.properties && value !== undefined && !(typeof value === 'string' && value.trim() === ''))
+    .map(([name, value]) => [name, typeof value === 'string' && name !== 'JWT_SECRET' ? value.trim() : value])) // A secret is what it is, as for those who sign with it.
   const [settings, problems] = checkEach(given)
   problems.push(...checkTogether(settings))
   if (problems.length > 0) throw new ConfigError(problems)
@@ -106,7 +106,7 @@ function checkTogether (settings: Settings): string[] {
     problems.push(`HOST is ${HOST}, which others can reach: set JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL, or keep to 127.0.0.1`)
   }
   if (JWT_JWKS_URL !== undefined && !isKeySetUrl(JWT_JWKS_URL)) problems.push('JWT_JWKS_URL must be an https: URL without a password, or an http: URL on this machine')
-  if (JWT_SECRET?.startsWith('-----BEGIN')) problems.push('JWT_SECRET is a PEM key: a public one goes into JWT_PUBLIC_KEY')
+  if (JWT_SECRET?.trimStart().startsWith('-----BEGIN')) problems.push('JWT_SECRET is a PEM key: a public one goes into JWT_PUBLIC_KEY')
   if (JWT_PUBLIC_KEY !== undefined && !isPublicKey(JWT_PUBLIC_KEY)) problems.push('JWT_PUBLIC_KEY is not a public key in PEM, of RSA, EC or Ed25519')
 
   if (isRedisUrl(BROKER_URL)) problems.push(...faultsOfRedisUrl(BROKER_URL))
@@ -114,7 +114,7 @@ function checkTogether (settings: Settings): string[] {
 
   if (ALLOWED_ORIGINS !== undefined && ALLOWED_ORIGINS !== '*') {
     for (const origin of commaList(ALLOWED_ORIGINS)) {
-      if (parseOrigin(origin)?.origin !== origin) problems.push(`ALLOWED_ORIGINS has "${origin}": an origin is like https://app.example.com`)
+      if (!isOrigin(origin)) problems.push(`ALLOWED_ORIGINS has "${origin}": an origin is like https://app.example.com`)
     }
   }
   const proxies = parseTrustProxy(TRUST_PROXY)
@@ -163,6 +163,12 @@ function isKeySetUrl (text: string): boolean {
 
 function parseTrustProxy (value: string): Config['trustProxy'] {
   return value === 'true' || value === 'false' ? value === 'true' : commaList(value)
+}
+
+/** Also of an application with a scheme of its own, such as `capacitor://localhost`. */
+function isOrigin (text: string): boolean {
+  const { origin } = parseOrigin(text) ?? {}
+  return origin === text || (origin === 'null' && /^[a-z][a-z\d+.-]*:\/\/[\w-]+$/.test(text))
 }
 
 /** An address, a range like 10.0.0.0/8, or one of the names that Fastify's `trustProxy` knows. */

@@ -3,8 +3,9 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox'
 const text = (description: string, more = {}) => Type.String({ description, ...more })
 const limit = (byDefault: number, description: string) =>
   Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, default: byDefault, description })
-const flag = (byDefault: string, description: string) =>
-  Type.Optional(Type.Boolean({ description: `${byDefault}: ${description}` }))
+/** A boolean whose default depends on whether there is a key. */
+const openWithoutKey = (description: string) =>
+  Type.Optional(Type.Boolean({ description: `${description}; by default \`false\` with a key, \`true\` without` }))
 const optional = <T extends TSchema>(schema: T) => Type.Optional(schema)
 
 /** Every setting, by the name it has in the environment and in the options of the plugin. */
@@ -15,26 +16,26 @@ export const SettingsSchema = Type.Object({
     default: 'info', description: 'what is logged'
   }),
   BROKER_URL: text('where notifications are kept: `file:` and a folder; `memory:`, which ends with the process; or `redis://host:6379`, for several nodes (`rediss:` with TLS, `?sentinel=name` for the master of that name)', { default: 'file:./data' }),
-  JWT_SECRET: optional(text('the secret that tokens are signed with (HS256, HS384, HS512)')),
+  JWT_SECRET: optional(text('the secret that tokens are signed with (HS256, HS384, HS512), as it stands, with a line break at its end if it has one')),
   JWT_PUBLIC_KEY: optional(text('the public key that tokens are verified with: PEM, of RSA, EC or Ed25519; `\\n` may stand for a line break')),
   JWT_JWKS_URL: optional(text('where the public keys are that tokens are verified with: a key set (JWKS) at an `https:` URL, or `http:` on this machine')),
   JWT_ISSUER: optional(text('the `iss` that a token must have')),
   JWT_AUDIENCE: optional(text('the `aud` that a token must have')),
   TOKEN_GRACE_SECONDS: limit(25, 'how long a connection stays after its token has expired, unless it brings a fresh one, then close 4401; 0 does not wait'),
   WS_AUTH: optional(Type.Union([Type.Literal('required'), Type.Literal('optional')], {
-    description: '`required` with a key, `optional` without: whether a socket needs a token, or only has it checked when it brings one'
+    description: '`required`: a socket needs a token; `optional`: one that brings none is let in, and one that it brings is checked. By default `required` with a key, `optional` without'
   })),
-  ALLOW_ANONYMOUS: flag('`false` with a key, `true` without', 'whether `/api/v1/ws` takes sockets without a user'),
-  TEST_PAGE: flag('`false` with a key, `true` without', 'whether `/api/v1/ws/test` is there'),
-  ALLOWED_ORIGINS: optional(text("the request's own host; without a key any loopback origin too: origins whose pages may connect and call, as a comma list, or `*`")),
-  TRUST_PROXY: text('which proxies are believed about the address of a client: `true` for all, or a comma list of addresses', { default: 'false' }),
-  MAX_CONNECTIONS: limit(0, 'sockets in all, then 503'),
+  ALLOW_ANONYMOUS: openWithoutKey('whether `/api/v1/ws` takes sockets without a user'),
+  TEST_PAGE: openWithoutKey('whether `/api/v1/ws/test` is there'),
+  ALLOWED_ORIGINS: optional(text("origins whose pages may connect and call: a comma list, or `*`; by default the request's own host, and without a key any loopback origin too")),
+  TRUST_PROXY: text('which proxies are believed about the address of a client: `true` for all, or a comma list of addresses, ranges (`10.0.0.0/8`), `loopback`, `linklocal`, `uniquelocal`', { default: 'false' }),
+  MAX_CONNECTIONS: limit(0, 'sockets of this process, then 503'),
   MAX_CONNECTIONS_PER_USER: limit(20, 'sockets of one user, then 429'),
   CONNECT_RATE: limit(0, 'new sockets a second from one address (IPv6: one /64), a second\'s worth at once, then 429'),
   MESSAGE_RATE: limit(20, 'frames a second from one socket, in a burst twice that'),
   MAX_MESSAGE_BYTES: limit(65_536, 'size of a frame from a client, then close 1009'),
   MAX_BODY_BYTES: limit(65_536, 'size of a REST body, then 413'),
-  MAX_BUFFERED_BYTES: limit(1_048_576, 'bytes that may wait for one socket, then close 4001'),
+  MAX_BUFFERED_BYTES: limit(1_048_576, 'bytes that may wait for one socket, or one frame that is larger, then close 4001'),
   MAX_ERRORS: limit(10, 'errors in a row from one socket, then close 1008'),
   HEARTBEAT_INTERVAL_MS: limit(25_000, 'time between heartbeats; 0 sends none'),
   HEARTBEAT_TIMEOUT_MS: limit(10_000, 'how much longer than that a socket may be silent, then close 4002'),

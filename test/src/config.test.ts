@@ -31,6 +31,17 @@ t.test('an empty value counts as not set, an unknown name is ignored, 0 lifts a 
   t.notOk('prefix' in config)
 })
 
+t.test('a secret is what it is, spaces and all; other settings are trimmed', async (t) => {
+  t.match(readConfig({ JWT_SECRET: 'secret\n', JWT_ISSUER: ' us ' }), { JWT_SECRET: 'secret\n', JWT_ISSUER: 'us' })
+  t.equal(readConfig({ JWT_SECRET: ' \n' }).keyed, false)
+})
+
+t.test('an origin may have a scheme of its own, and a proxy be a range or a name', async (t) => {
+  t.match(readConfig({ ALLOWED_ORIGINS: 'https://a.example, capacitor://localhost' }), { allowedOrigins: ['https://a.example', 'capacitor://localhost'] })
+  t.strictSame(readConfig({ TRUST_PROXY: '10.0.0.0/8, uniquelocal' }).trustProxy, ['10.0.0.0/8', 'uniquelocal'])
+  for (const origin of ['capacitor://localhost/', 'htps://a.example', 'mailto:a', 'https://a.example/path']) t.match(problemsOf({ ALLOWED_ORIGINS: origin }), [/^ALLOWED_ORIGINS has/], origin)
+})
+
 t.test('every problem is named', async (t) => {
   const problems = problemsOf({
     PORT: 'abc',
