@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const guide = readFileSync(join(import.meta.dirname, '../../docs/guide.ru.md'), 'utf8')
+const guide = readFileSync(join(import.meta.dirname, '../guide/guide.ru.md'), 'utf8')
 
 /** The code blocks of the guide, each with the headings and the line right above it. */
 export const blocks = [...guide.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(({ 1: language = '', 2: code = '', index = 0 }) => {
