@@ -2,35 +2,11 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { prepare, run } from './prepare.js'
+import { prepare } from './prepare.js'
+import { installTools } from './tools.js'
 
 const root = join(import.meta.dirname, '..')
 const results = join(root, '.tap/results.tap')
-
-/** Programs of Debian that the tests drive, and how to see that they are there. */
-const tools = {
-  'redis-server': () => existsSync('/usr/bin/redis-server'),
-  'nginx-light': () => existsSync('/usr/sbin/nginx'),
-  haproxy: () => existsSync('/usr/sbin/haproxy'),
-  caddy: () => existsSync('/usr/bin/caddy'),
-  openssl: () => existsSync('/usr/bin/openssl'),
-  prometheus: () => existsSync('/usr/bin/promtool'),
-  chromium: () => existsSync('/usr/bin/chromium'),
-  'python3-websockets': () => spawnSync('/usr/bin/python3', ['-c', 'import websockets']).status === 0
-}
-
-function installTools () {
-  const missing = Object.keys(tools).filter((name) => !tools[name]())
-  if (missing.length === 0) return
-
-  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-    process.env.DEBIAN_FRONTEND = 'noninteractive'
-    run('apt-get', ['update', '-qq'])
-    run('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...missing])
-  } else {
-    console.error(`Some tests need programs that are not here. Install them with: apt-get install ${missing.join(' ')}`)
-  }
-}
 
 /** Passed and failed assertions, from the last line of the results, and what the results say of each that failed. */
 function readResults () {
