@@ -152,18 +152,10 @@ export class Connection implements Identity {
   /** Queues the bytes of a frame for the end of this turn; false when the connection is, or is thereby, ended. */
   queue (...parts: Buffer[]): boolean {
     if (this.#ended) return false
-    const { maxBufferedBytes } = this.#owner.limits
     const outbox = this.#outbox ??= new Outbox(this.#transport, this)
-    let size = 0
-    for (const { length } of parts) size += length
-    let waiting = outbox.bytes
-    if (waiting + size > maxBufferedBytes) {
-      outbox.flush() // What this turn has brought was not offered to the socket yet.
-      waiting = outbox.bytes
-    }
+    const isFirst = outbox.bytes === 0 // It may be larger than all that may wait: it would never arrive.
     for (const part of parts) outbox.push(part)
-    // A frame that is larger than that by itself is let through where nothing waits: it would never arrive.
-    if (waiting > 0 && waiting + size > maxBufferedBytes) {
+    if (!isFirst && outbox.bytes > this.#owner.limits.maxBufferedBytes) {
       this.#endSlow()
       return false
     }
