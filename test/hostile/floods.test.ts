@@ -26,7 +26,7 @@ async function attack (t: Test, { env = {}, growth }: { env?: Environment, growt
   const server = await startServer(t, { JWT_SECRET: SECRET, MAX_CONNECTIONS_PER_USER: '0', ...env })
   const witness = new Witness(server)
   t.teardown(() => witness.stop())
-  await until(() => witness.waits.length >= 10)
+  await until(() => witness.waits.length >= 10, 20_000)
   const before = memoryOf(server).now
 
   await work(server)
@@ -35,7 +35,7 @@ async function attack (t: Test, { env = {}, growth }: { env?: Environment, growt
   const grown = memoryOf(server).most - before
   t.ok(grown < growth, `the memory has grown by ${Math.round(grown / MB)} MB at most`)
   t.comment(`${witness.waits.length} waits of the ordinary client, at most ${Math.round(witness.slowest)} ms; ${Math.round(grown / MB)} MB more`)
-  await until(async () => (await totalOf(server)) === 0)
+  await until(async () => (await totalOf(server)) === 0, 10_000)
 }
 
 async function totalOf ({ http }: Server): Promise<number> {
@@ -103,7 +103,7 @@ t.test('answers with a thousand names that nobody reads are bounded, too', async
       socket.write(questions)
     }))
 
-    await until(() => slowOnes(server) === ATTACKERS)
+    await until(() => slowOnes(server) === ATTACKERS, 20_000)
     for (const socket of others) socket.destroy()
   })
 })

@@ -111,7 +111,7 @@ t.test('a peer that ends only its own direction of TCP is let go', async (t) => 
   half.end(clientFrame(text, PING).subarray(0, 5)) // In the middle of a frame.
 
   await Promise.all([once(socket.resume(), 'close'), once(half.resume(), 'close')])
-  await until(() => connections.getTotalConnectionsCount() === 0)
+  await until(() => connections.getTotalConnectionsCount() === 0, 5000)
 })
 
 t.test('who is sent a close and neither answers nor ends is cut off, whatever he goes on sending', async (t) => {
@@ -128,5 +128,5 @@ t.test('who is sent a close and neither answers nor ends is cut off, whatever he
 
   await Promise.all([silent, talking, broke].map(async (socket) => { await once(socket.resume(), 'close') }))
   t.equal(app.connections.getTotalConnectionsCount(), 0)
-  await until(() => new Promise((resolve) => { app.server.getConnections((_error, count) => { resolve(count === 0) }) }))
+  await until(() => new Promise((resolve) => { app.server.getConnections((_error, count) => { resolve(count === 0) }) }), 5000)
 })

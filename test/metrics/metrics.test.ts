@@ -116,7 +116,7 @@ t.test('what went over sockets that are closed is still counted, and no counter 
   ada?.socket.terminate()
   ben?.socket.close(1000)
   eve?.send({ type: 'disconnect' })
-  await until(() => service.app.connections.getTotalConnectionsCount() === 0)
+  await until(() => service.app.connections.getTotalConnectionsCount() === 0, 10_000)
   const closed = values(await service.scrape(), names)
 
   t.strictSame(open.slice(0, 2), [15, 18])

@@ -54,7 +54,7 @@ t.test('a key that was taken out stops working, though its tokens were good befo
 
   server.keys = [second.jwk()]
 
-  await until(async () => await statusWith(token) === 401)
+  await until(async () => await statusWith(token) === 401, 10_000)
   t.equal(await statusWith(second.sign(claims)), 200)
 })
 
@@ -72,7 +72,7 @@ t.test('iss, aud, exp and nbf are checked, each time', async (t) => {
     t.match(await statsWith(service, key.sign({ ...right, ...wrong })), { status: 401, body: { code: 'token_invalid' } }, JSON.stringify(wrong))
   }
   t.match(await statsWith(service, key.sign({ ...right, exp: now - 1 })), { status: 401, body: { code: 'token_expired' } })
-  await until(async () => (await statsWith(service, brief)).status === 401)
+  await until(async () => (await statsWith(service, brief)).status === 401, 10_000)
 })
 
 t.test('when the keys cannot be fetched, connections stay, known keys work, the others are answered 503; it mends itself', async (t) => {
@@ -87,7 +87,7 @@ t.test('when the keys cannot be fetched, connections stay, known keys work, the 
   t.match(refused, { status: 503, retryAfter: /^\d+$/, body: { code: 'keys_unavailable' } })
   const upgrade = await refusal(`${service.ws}/ada?token=${fresh.sign(claims)}`)
   t.match(upgrade, { status: 503, headers: { 'retry-after': /^\d+$/ }, problem: { code: 'keys_unavailable' } })
-  await until(async () => (await readiness(service)).status === 503)
+  await until(async () => (await readiness(service)).status === 503, 20_000)
   t.match(await readiness(service), { body: { code: 'not_ready', detail: /^JWKS: .*ECONNREFUSED/ } })
   t.equal((await statsWith(service, known.sign(claims))).status, 200)
   await connect(t, `${service.ws}/ada?token=${known.sign(claims)}`)
@@ -96,7 +96,7 @@ t.test('when the keys cannot be fetched, connections stay, known keys work, the 
 
   server.keys = [known.jwk(), fresh.jwk()]
   await server.start()
-  await until(async () => (await readiness(service)).status === 200)
+  await until(async () => (await readiness(service)).status === 200, 20_000)
   t.equal((await statsWith(service, fresh.sign(claims))).status, 200)
 })
 
@@ -111,7 +111,7 @@ t.test('a start without the key server does not fail, and is ready when there ar
   t.match(await readiness(service), { status: 503, body: { detail: /^JWKS: / } })
   t.equal((await statsWith(service, key.sign(claims))).status, 503)
   await server.start()
-  await until(async () => (await readiness(service)).status === 200)
+  await until(async () => (await readiness(service)).status === 200, 20_000)
   t.equal((await statsWith(service, key.sign(claims))).status, 200)
   t.equal(lines.filter((line) => line.includes('the keys of tokens')).length, 2, 'it is logged when it begins, and when it ends')
 })

@@ -109,7 +109,7 @@ t.test('a node sends its clients away, and ends, whatever Redis does', async (t)
   if (!hasTool(t, 'redis')) return
   const redis = await startRedis(t)
   const node = await startServer(t, { BROKER_URL: redis.url, JWT_SECRET: SECRET, WS_AUTH: 'optional', DRAIN_SECONDS: '4' })
-  await until(async () => (await fetch(`http://127.0.0.1:${node.port}/health/ready`)).ok)
+  await until(async () => (await fetch(`http://127.0.0.1:${node.port}/health/ready`)).ok, 5_000)
   const clients = await Promise.all(Array.from({ length: 4 }, async (_, i) => await connect(t, `${node.ws}/user${i}`)))
   for (const client of clients) await client.nextOf('connection_status')
 

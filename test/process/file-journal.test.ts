@@ -156,7 +156,7 @@ t.test('a copy of the folder that is made while it is written to opens, and has 
   for (let copy = 1; copy <= 3; copy++) {
     const posters = Array.from({ length: 8 }, (_, i) => new Poster({ name: `p${i}`, users: ['ada', 'ben'], address: () => server.http, insists: false }))
     const running = posters.map(async (poster) => { await poster.run() })
-    await until(() => posters.every((poster) => poster.answered.length > 5))
+    await until(() => posters.every((poster) => poster.answered.length > 5), 20_000)
     await sleep(Math.random() * 500)
     const answered = posters.flatMap((poster) => poster.answered)
     const copied = join(folder, `copy${copy}`)

@@ -59,7 +59,7 @@ for (const name of ['nginx', 'haproxy', 'caddy'] as ProxyName[]) {
       socket.close()
       await closed
     }
-    await until(() => proxy.log().includes('/api/v1/ws/ada'))
+    await until(() => proxy.log().includes('/api/v1/ws/ada'), 10_000)
     t.notMatch(proxy.log() + server.stdout.text, sign({ sub: 'ada' }).slice(0, 30))
   })
 }
@@ -91,7 +91,7 @@ t.test('a reload of nginx cuts nobody before its time, and who is cut then resum
   proxy.reload()
   for (let i = 0; i < 3; i++) t.match(await watcher.nextOf('heartbeat'), { type: 'heartbeat' }, 'a socket of the old worker goes on')
   t.match(await watcher.closed, { code: 1006 }, 'until worker_shutdown_timeout')
-  await until(() => clients.every(({ resumes }) => resumes > 0))
+  await until(() => clients.every(({ resumes }) => resumes > 0), 10_000)
   poster.stop()
   await posting
   t.strictSame(await checkNothingLost(clients, poster.answered, 10_000), [])

@@ -59,7 +59,7 @@ t.test('without Redis it is answered 503; what is here is closed', async (t) => 
   const client = await connect(t, addressOf(service, 'ada'))
   await client.next()
   redis.kill('SIGKILL')
-  await until(async () => (await fetch(`http://127.0.0.1:${service.port}/health/ready`)).status === 503)
+  await until(async () => (await fetch(`http://127.0.0.1:${service.port}/health/ready`)).status === 503, 10_000)
 
   const refused = await disconnect(service.http, 'ada')
 

@@ -26,7 +26,7 @@ t.test('a node that is taken for dead hears of nothing from then on, also while 
 
   redis.cli('ZADD', `${PREFIX}nodes`, '1', 'ghost')
   const left = () => Number(redis.cli('HLEN', `${PREFIX}of:ghost`))
-  await until(() => left() < USERS.length)
+  await until(() => left() < USERS.length, 20_000)
   const others = redis.cli('HKEYS', `${PREFIX}of:ghost`).split('\n').slice(0, 100)
   const sent = await Promise.all([
     ...others.map(async (user) => await node.app.notifications.sendToUser(user, { notificationType: 'info', data: {} })),
@@ -35,9 +35,9 @@ t.test('a node that is taken for dead hears of nothing from then on, also while 
 
   t.equal(others.length, 100)
   for (const outcome of sent) t.match(outcome, { connections: 0 })
-  await until(() => left() === 0)
+  await until(() => left() === 0, 20_000)
   t.strictSame(heard, [])
-  await until(() => redis.cli('ZSCORE', `${PREFIX}nodes`, 'ghost') === '')
+  await until(() => redis.cli('ZSCORE', `${PREFIX}nodes`, 'ghost') === '', 20_000)
   t.equal(redis.cli('EXISTS', `${PREFIX}users`), '0')
   t.equal(redis.cli('HEXISTS', `${PREFIX}totals`, 'ghost'), '0')
 })

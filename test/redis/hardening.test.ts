@@ -35,7 +35,7 @@ t.test('Redis falls silent while a node begins anew: the node drops the connecti
   const node = await build(t, { BROKER_URL: `redis://127.0.0.1:${(proxy.address() as AddressInfo).port}` })
   t.equal(silent.length, 1)
   t.equal(await statusOf(node), 503)
-  await until(async () => await statusOf(node) === 200)
+  await until(async () => await statusOf(node) === 200, 15_000)
   silent = undefined
 })
 
@@ -43,7 +43,7 @@ t.test('a node that is told to stop does so, whatever Redis does', async (t) => 
   for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
     const redis = await startRedis(t)
     const node = await startServer(t, { BROKER_URL: redis.url, JWT_SECRET: SECRET })
-    await until(async () => await statusOf(node) === 200)
+    await until(async () => await statusOf(node) === 200, 5_000)
     redis.kill(signal)
     node.kill('SIGTERM')
 
@@ -59,11 +59,11 @@ t.test('who was idle for long, and missed nothing, keeps his socket when a conne
   const idle = await connect(t, addressOf(node, 'ada'))
   await idle.next()
   await node.post('/notify/ben', body)
-  await until(() => redis.cli('HGET', 'herald:{all}:journal', 'floor') === '1')
+  await until(() => redis.cli('HGET', 'herald:{all}:journal', 'floor') === '1', 10_000)
 
   redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await until(async () => await statusOf(node) === 503, 5_000).catch(() => {}) // It may be too short to be seen.
-  await until(async () => await statusOf(node) === 200)
+  await until(async () => await statusOf(node) === 200, 10_000)
   const { body: { id } } = await node.post('/notify/ada', body)
 
   t.equal((await idle.next()).id, id)
@@ -99,10 +99,10 @@ t.test('a socket that closes while Redis refuses to be told is not counted after
   redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '1')
   ghost.socket.close()
   await ghost.closed
-  await until(() => redis.cli('HGET', 'herald:{all}:totals', redis.cli('ZRANGE', 'herald:{all}:nodes', '0', '0')) === '1')
+  await until(() => redis.cli('HGET', 'herald:{all}:totals', redis.cli('ZRANGE', 'herald:{all}:nodes', '0', '0')) === '1', 1_000)
   redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '0')
 
-  await until(() => redis.cli('HLEN', 'herald:{all}:users') === '0')
+  await until(() => redis.cli('HLEN', 'herald:{all}:users') === '0', 10_000)
   t.equal(redis.cli('HGET', 'herald:{all}:totals', redis.cli('ZRANGE', 'herald:{all}:nodes', '0', '0')), '0')
 })
 
@@ -117,7 +117,7 @@ t.test('many who come back from before all that is kept do not hold up Redis', a
   for (const client of clients) t.match(await client.next(), { data: { resume: 'gap', replayed: broadcasts } })
   t.equal(await statusOf(node), 200)
   t.equal((await node.post('/notify/eve', body)).status, 200)
-  await until(() => clients.every(({ frames }) => frames.length > broadcasts))
+  await until(() => clients.every(({ frames }) => frames.length > broadcasts), 60_000)
   t.equal(await statusOf(node), 200)
 })
 
@@ -132,7 +132,7 @@ t.test('a Redis that an older version has filled is refused, in words, and left 
   t.match(await response.text(), /its layout is an older one, and this version reads \d/)
   t.equal(redis.cli('HGET', 'herald:{all}:journal', 'seq'), '7')
   redis.cli('FLUSHDB')
-  await until(async () => await statusOf(node) === 200)
+  await until(async () => await statusOf(node) === 200, 10_000)
 })
 
 t.test('whatever is kept goes when its time is over, however much comes, and nothing is left of it', async (t) => {
@@ -142,8 +142,8 @@ t.test('whatever is kept goes when its time is over, however much comes, and not
   await Promise.all(Array.from({ length: 600 }, async (_, i) => await notifications.broadcast({ notificationType: 'info', data: { i } })))
   t.equal(redis.cli('ZCARD', 'herald:{all}:n:'), '600')
 
-  await until(() => redis.cli('ZCARD', 'herald:{all}:n:') === '0')
-  await until(() => redis.cli('EXISTS', 'herald:{all}:oldest', 'herald:{all}:expiry', 'herald:{all}:gone') === '0')
+  await until(() => redis.cli('ZCARD', 'herald:{all}:n:') === '0', 5_000)
+  await until(() => redis.cli('EXISTS', 'herald:{all}:oldest', 'herald:{all}:expiry', 'herald:{all}:gone') === '0', 5_000)
 })
 
 t.test('of notifications with a time of their own that others have crowded out nothing is left', async (t) => {
@@ -165,11 +165,11 @@ t.test('another RETENTION_SECONDS holds for what is kept already, but never beyo
 
   const longer = await build(t, { BROKER_URL: redis.url, RETENTION_SECONDS: 86_400 })
   await longer.app.notifications.broadcast({ notificationType: 'info', data: {} })
-  await until(() => kept() === '1')
+  await until(() => kept() === '1', 6_000)
   await longer.app.close()
 
   await build(t, { BROKER_URL: redis.url, RETENTION_SECONDS: 1 })
-  await until(() => kept() === '0')
+  await until(() => kept() === '0', 4_000)
 })
 
 t.test('a notification that cannot be kept takes none down with it that comes in the same turn, and its key is free', async (t) => {

@@ -24,7 +24,7 @@ t.test('Sentinel makes the replica the master: all goes on there, and what had n
   ].join('\n'))
   const sentinel = start(t, '/usr/bin/redis-server', [config, '--sentinel'])
   await sentinel.stdout.match(/\+slave/)
-  await until(() => replica.cli('INFO', 'replication').includes('master_link_status:up'))
+  await until(() => replica.cli('INFO', 'replication').includes('master_link_status:up'), 10_000)
 
   const url = `redis://127.0.0.1:${port}/2?sentinel=herald`
   const nodes = [await build(t, { BROKER_URL: url }), await build(t, { BROKER_URL: url })] as const
@@ -33,7 +33,7 @@ t.test('Sentinel makes the replica the master: all goes on there, and what had n
   for (const client of [here, there]) await client.next()
 
   const replicated = await nodes[0].post('/notify/ada', body)
-  await until(() => replica.cli('-n', '2', 'HGET', 'herald:{all}:journal', 'seq') === '1')
+  await until(() => replica.cli('-n', '2', 'HGET', 'herald:{all}:journal', 'seq') === '1', 5_000)
   replica.kill('SIGSTOP')
   master.cli('CLIENT', 'KILL', 'TYPE', 'replica')
   const lost = await nodes[0].post('/notify/ada', body)
@@ -41,8 +41,8 @@ t.test('Sentinel makes the replica the master: all goes on there, and what had n
   for (const client of [here, there]) t.match([(await client.next()).id, (await client.next()).id], [replicated.body['id'], lost.body['id']])
   master.kill('SIGKILL')
   replica.kill('SIGCONT')
-  await until(async () => !await isGreen(nodes[0])())
-  for (const node of nodes) await until(isGreen(node))
+  await until(async () => !await isGreen(nodes[0])(), 5_000)
+  for (const node of nodes) await until(isGreen(node), 30_000)
 
   const after = await nodes[1].post('/notify/ada', body)
   t.equal(after.status, 200)

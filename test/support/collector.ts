@@ -41,7 +41,7 @@ export async function startCollector (t: Owner) {
     /** Resolves with the spans of these names when there are so many. */
     wait: async (name: RegExp, count: number): Promise<Span[]> => {
       const found = () => spans.filter((span) => name.test(span.name))
-      await until(() => found().length >= count)
+      await until(() => found().length >= count, 20_000)
       return found()
     }
   }

@@ -46,7 +46,7 @@ export async function killAgainAndAgain ({ kills, folder, onKill = () => {} }: {
     const running = posters.map(async (poster) => { await poster.run() })
     for (let kill = 1; kill <= kills; kill++) {
       const before = countAnswered()
-      await until(() => countAnswered() >= before + MIN_ANSWERED)
+      await until(() => countAnswered() >= before + MIN_ANSWERED, 20_000)
       await sleep(Math.random() * 1000)
       server.kill('SIGKILL')
       await server.exited

@@ -86,7 +86,7 @@ async function startNode (owner: Owner, port: number, { url }: RedisServer, drai
     MAX_CONNECTIONS_PER_USER: '0',
     DRAIN_SECONDS: String(drainSeconds)
   }, [join(root, 'dist/src/server.js')])
-  await until(async () => (await fetch(`http://127.0.0.1:${port}/health/ready`)).ok)
+  await until(async () => (await fetch(`http://127.0.0.1:${port}/health/ready`)).ok, 10_000)
   return node
 }
 

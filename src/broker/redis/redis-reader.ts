@@ -34,7 +34,7 @@ export class RedisReader {
 
   async replay (userId: string | null, lastEventId: string | undefined): Promise<Replay> {
     const [, epoch = '?', after = '0'] = /^(.*)-(0|[1-9]\d{0,14})$/.exec(lastEventId ?? '') ?? []
-    let now = this.#now()
+    let now = 0 // Of the survey that is answered.
     const survey = async () => {
       now = this.#now()
       const attached = userId === null ? undefined : this.#cluster.attach(userId) // Before the survey: they are answered in this order.
