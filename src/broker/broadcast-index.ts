@@ -7,6 +7,8 @@ const RECENT_BYTES = 16_777_216
 /** What is kept of all broadcasts besides their frames, in `seq` order, in memory: everybody who comes back goes through them. */
 export class BroadcastIndex {
   #entries: Entry[] = []
+  /** Before it are some that are gone: to take them out, all the others are moved. */
+  #start = 0
   readonly #recent = new Map<number, Buffer>()
   #recentBytes = 0
 
@@ -21,10 +23,10 @@ export class BroadcastIndex {
     this.#entries.push(...added)
     for (const seq of removed) this.#dropFrame(seq)
     // Mostly the oldest go.
-    let first = 0
-    while (removed.delete(this.#entries[first]?.seq ?? -1)) first++
-    this.#entries.splice(0, first)
-    if (removed.size > 0) this.#entries = this.#entries.filter(({ seq }) => !removed.has(seq))
+    while (removed.delete(this.#entries[this.#start]?.seq ?? -1)) this.#start++
+    if (removed.size === 0 && this.#start <= this.#entries.length / 2) return
+    this.#entries = this.#entries.filter(({ seq }, i) => i >= this.#start && !removed.has(seq))
+    this.#start = 0
   }
 
   /** Keeps the frame of a new broadcast; the oldest go. */
@@ -69,7 +71,7 @@ export class BroadcastIndex {
   }
 
   #indexAfter (seq: number): number {
-    let low = 0
+    let low = this.#start
     let high = this.#entries.length
     while (low < high) {
       const middle = (low + high) >> 1
