@@ -1,4 +1,4 @@
-import { measurePerDelivery, warmUp } from '../measure/per-delivery.js'
+import { measurePerDelivery, openAndWarmUp } from '../measure/per-delivery.js'
 import { ratio, rowsOf, shown, table } from '../report/tables.js'
 import { FLOOR } from '../subjects.js'
 
@@ -11,10 +11,9 @@ export const broadcast = {
   inQuick: true,
 
   async measure (bench) {
-    const ms = bench.quick ? 800 : 2_500
-    return await bench.alternate({ rounds: bench.quick ? 2 : 5 }, async (run) => {
-      await run.load.call('open', { count: SOCKETS })
-      await warmUp(run, bench.quick ? 1_000 : 4_000)
+    const ms = bench.quick ? 1_500 : 2_500
+    return await bench.alternate({ rounds: bench.quick ? 1 : 5 }, async (run) => {
+      await openAndWarmUp(run, { count: SOCKETS, ms: bench.quick ? 1_000 : 3_000 })
       const cases = {}
       for (const perTurn of PER_TURN) cases[perTurn] = await measurePerDelivery(run, { perTurn, ms })
       return cases

@@ -1,4 +1,4 @@
-import { measurePerDelivery, warmUp } from '../measure/per-delivery.js'
+import { measurePerDelivery, openAndWarmUp } from '../measure/per-delivery.js'
 import { casesOf, ratio, rowsOf, shown, table } from '../report/tables.js'
 import { SIZES } from '../subjects.js'
 
@@ -11,10 +11,10 @@ export const growth = {
     const sizes = bench.quick ? SIZES.slice(0, 1) : SIZES
     return await bench.alternate({ rounds: bench.quick ? 1 : 3, only: ['uwebsockets', 'herald', 'by-hand'] }, async (run) => {
       const cases = {}
+      let open = 0
       for (const size of sizes) {
-        await run.load.call('open', { count: size - (Object.keys(cases).at(-1) ?? 0) })
-        await bench.settle(500)
-        await warmUp(run, 1_000)
+        await openAndWarmUp(run, { open, count: size, ms: 1_000 })
+        open = size
         cases[size] = await measurePerDelivery(run, { perTurn: 1, ms: bench.quick ? 1_000 : 3_000 })
       }
       return cases

@@ -7,7 +7,7 @@ const WARM_UP = { times: 10, count: 100 }
 export const memory = {
   name: 'memory',
   title: 'Memory of an idle connection',
-  inQuick: true,
+  inQuick: false,
 
   async measure (bench) {
     const sizes = bench.quick ? SIZES.slice(0, 1) : SIZES
