@@ -96,6 +96,22 @@ t.test('what has expired does not crowd out what has not', async (t) => {
   t.strictSame((await resume('ada', 'e-0')).ids, ['e-1', 'e-4', 'e-5'])
 })
 
+t.test('broadcasts go from the front, and those with a ttl from between the others', async (t) => {
+  const { clock, publish, resume } = await setUp({ retentionBroadcast: 10 })
+  let kept: Array<{ id: string, expiresAt: number }> = []
+  const first = await publish(null)
+
+  for (let i = 0; i < 60; i++) {
+    const ttlMs = i % 4 === 3 ? SECOND : 50 * SECOND
+    if (i % 7 === 6) clock.now += SECOND
+    kept = kept.filter(({ expiresAt }) => expiresAt > clock.now)
+    kept.push({ id: await publish(null, { ttlMs }), expiresAt: clock.now + ttlMs })
+    kept = kept.slice(-10)
+
+    t.strictSame((await resume(null, first)).ids, kept.map(({ id }) => id))
+  }
+})
+
 t.test('expiry goes on a little at a time until all is gone', async (t) => {
   const { broker, publish, resume, clock } = await setUp({ retentionPerUser: 10_000 })
   await Promise.all(Array.from({ length: 2000 }, () => publish('ada')))
