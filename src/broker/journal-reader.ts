@@ -2,7 +2,7 @@ import { Audience, EVERYBODY } from './audience.js'
 import type { BroadcastIndex } from './broadcast-index.js'
 import type { Page } from './broker.js'
 import { goneFor } from './gone.js'
-import type { NotificationKey, NotificationValue } from './journal.js'
+import { frameKey, type NotificationKey } from './journal.js'
 import type { Store } from './store.js'
 
 /** Notifications that are read at once for one connection. */
@@ -76,9 +76,8 @@ export class JournalReader {
     return this.#store.keys(['n', userId, after + 1], ['n', userId, this.#journal.seq + 1], limit) as Iterable<NotificationKey>
   }
 
-  #frameOf (key: NotificationKey): Buffer | undefined {
-    const [, name, seq] = key
+  #frameOf ([, name, seq, expiresAt]: NotificationKey): Buffer | undefined {
     const recent = name === EVERYBODY ? this.#broadcasts.frameOf(seq) : undefined
-    return recent ?? (this.#store.get(key) as NotificationValue | undefined)?.[1]
+    return recent ?? this.#store.get(frameKey(name, { seq, expiresAt })) as Buffer | undefined
   }
 }

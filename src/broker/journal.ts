@@ -17,19 +17,24 @@ export interface JournalOptions {
 /**
  * The entries, by the first part of their keys:
  *   layout, epoch, seq, floor                      one each: see below
- *   n, audience, seq, expiresAt → [excludeUser, frame]   a notification; the audience is a user id, or '' for everybody
+ *   n, audience, seq, expiresAt → excludeUser      a notification; the audience is a user id, or '' for everybody
  *   a, audience → see `Audience`                   how many there are, and what has gone
  *   k, key → see `idempotency.ts`
- *   x, expiresAt, n | a | k, …                     what ends when
+ *   x, expiresAt, n | a | k, …                     what ends when; of a notification with its frame: here those of a batch
+ *                                                  lie together, and make few pages to be written, however many users there are
  */
-const LAYOUT = 1
+const LAYOUT = 2
 
 /** Entries that are removed at once, and for each that is added. */
 const REMOVE_AT_ONCE = 200
 const REMOVE_PER_ADDED = 4
 
 export type NotificationKey = [kind: string, audience: string, seq: number, expiresAt: number]
-export type NotificationValue = [excludeUser: string | null, frame: Buffer]
+
+/** Where the frame of a notification is, and when it ends. */
+export const frameKey = (name: string, { seq, expiresAt }: Pick<Entry, 'seq' | 'expiresAt'>): Key => ['x', expiresAt, 'n', name, seq]
+
+const notificationKey = (name: string, { seq, expiresAt }: Pick<Entry, 'seq' | 'expiresAt'>): NotificationKey => ['n', name, seq, expiresAt]
 
 /** Notifications in their one order, as long as they are to be kept, with what belongs to them. One change at a time. */
 export class Journal {
@@ -52,9 +57,9 @@ export class Journal {
     this.#lastGiven = seq
     this.#floor = number(store.get(['floor']))
     this.reader = new JournalReader(store, this.#broadcasts, this)
-    for (const [key, value] of store.range(['n', EVERYBODY], ['n', EVERYBODY, Number.MAX_SAFE_INTEGER])) {
+    for (const [key, excludeUser] of store.range(['n', EVERYBODY], ['n', EVERYBODY, Number.MAX_SAFE_INTEGER])) {
       const [, , seq, expiresAt] = key as NotificationKey
-      this.#broadcasts.add({ seq, expiresAt, excludeUser: (value as NotificationValue)[0] })
+      this.#broadcasts.add({ seq, expiresAt, excludeUser: excludeUser as string | null })
     }
   }
 
@@ -82,14 +87,14 @@ export class Journal {
       const frame = encodeNotification(id, tail)
       const expiresAt = now + Math.min(ttlMs, this.#options.retentionMs)
       const name = userId ?? EVERYBODY
-      const value: NotificationValue = [excludeUser, frame]
-      changes.push({ key: ['n', name, seq, expiresAt], value }, { key: ['x', expiresAt, 'n', name, seq], value: true })
+      const entry: Entry = { seq, expiresAt, excludeUser }
+      changes.push({ key: notificationKey(name, entry), value: excludeUser }, { key: frameKey(name, entry), value: frame })
       if (idempotency !== undefined) {
         changes.push(...this.#keep(idempotency.key, { fingerprint: idempotency.fingerprint, id, connections: 0, users: 0 }, now))
       }
       const audience = audiences.get(name) ?? Audience.load(this.#store, name)
       audiences.set(name, audience)
-      audience.add({ seq, expiresAt, excludeUser })
+      audience.add(entry)
       const notification: Notification = { seq, id, userId, excludeUser, frame }
       if (traceparent !== undefined) notification.traceparent = traceparent
       return notification
@@ -133,8 +138,8 @@ export class Journal {
       const audience = audiences.get(name) ?? Audience.load(this.#store, name)
       audiences.set(name, audience)
       if (kind === 'n') {
-        const key: Key = ['n', name, seq, expiresAt]
-        audience.remove(seq, (this.#store.get(key) as NotificationValue | undefined)?.[0] ?? null)
+        const key = notificationKey(name, { seq, expiresAt })
+        audience.remove(seq, name === EVERYBODY ? (this.#store.get(key) ?? null) as string | null : null)
         changes.push({ key })
       } else if (audience.isForgotten(expiresAt)) {
         floor = Math.max(floor, audience.forget())
@@ -173,9 +178,9 @@ export class Journal {
     const limit = name === EVERYBODY ? this.#options.retentionBroadcast : this.#options.retentionPerUser
     const excess = Math.min(audience.count - limit, removable(added.length))
     if (excess > 0) {
-      for (const { seq, expiresAt, excludeUser } of [...this.#oldest(name, excess), ...added].slice(0, excess)) {
-        audience.remove(seq, excludeUser)
-        changes.push({ key: ['n', name, seq, expiresAt] }, { key: ['x', expiresAt, 'n', name, seq] })
+      for (const entry of [...this.#oldest(name, excess), ...added].slice(0, excess)) {
+        audience.remove(entry.seq, entry.excludeUser)
+        changes.push({ key: notificationKey(name, entry) }, { key: frameKey(name, entry) })
       }
     }
     changes.push(...audience.changes(now + this.#options.retentionMs))

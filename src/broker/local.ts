@@ -9,8 +9,10 @@ import { Trouble } from './trouble.js'
 /** Notifications that are kept in one write. */
 const MAX_BATCH = 1000
 
-/** How long a flushed write waits for company where several came together before: it costs as much for one as for many. */
+/** How long a flushed write waits for company where a few came together before: it costs as much for one as for many. */
 const GATHER_MS = 1
+/** So many share the cost well enough; the next write waits for nobody. */
+const GATHERED = 32
 
 interface Waiting {
   draft: Draft
@@ -139,7 +141,7 @@ export class LocalBroker implements Broker {
   async #run (): Promise<void> {
     while (this.#waiting.length > 0 || this.#outcomes.length > 0 || this.#maintenanceDue) {
       if (this.#waiting.length > 0) {
-        if (this.#journal.durable && this.#lastBatch > 1) await sleep(GATHER_MS)
+        if (this.#journal.durable && this.#lastBatch > 1 && this.#lastBatch < GATHERED) await sleep(GATHER_MS)
         await this.#expireSome(this.#waiting.length) // So that what has expired does not crowd out what has not.
         await this.#append(this.#waiting.splice(0, MAX_BATCH))
       }

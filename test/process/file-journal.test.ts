@@ -106,7 +106,7 @@ t.test('a folder of another version is refused, and stays as it is', async (t) =
   const { code, stderr } = await run(t, process.execPath, [program], { PORT: '0', ...settings(folder) })
 
   t.equal(code, 1)
-  t.equal(stderr.trim(), `BROKER_URL file:${folder}: its layout is 99, and this version reads 1`)
+  t.equal(stderr.trim(), `BROKER_URL file:${folder}: its layout is 99, and this version reads 2`)
 })
 
 t.test('while the disk is full POST is answered 503; then it goes on, and nothing that was answered 200 is missing', async (t) => {
