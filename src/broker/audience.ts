@@ -1,4 +1,5 @@
 import { addGone, type Gone, NOTHING_GONE } from './gone.js'
+import { audienceKey } from './journal-keys.js'
 import type { Change, Store } from './store.js'
 
 /** The audience of broadcasts; every other is a user id. */
@@ -32,7 +33,7 @@ export class Audience {
   }
 
   static load (store: Store, name: string): Audience {
-    return new Audience(name, (store.get(['a', name]) as AudienceValue | undefined) ?? [0, 0, ...NOTHING_GONE])
+    return new Audience(name, (store.get(audienceKey(name)) as AudienceValue | undefined) ?? [0, 0, ...NOTHING_GONE])
   }
 
   add (entry: Entry): void {
@@ -59,7 +60,7 @@ export class Audience {
 
   /** The changes to the store; one that is empty now is to be forgotten at `forgetAt`. */
   changes (forgetAt: number): Change[] {
-    const key = ['a', this.name]
+    const key = audienceKey(this.name)
     if (this.#forget && this.count === 0) return [{ key }]
 
     const changes: Change[] = []

@@ -2,11 +2,18 @@ import { Audience, EVERYBODY } from './audience.js'
 import type { BroadcastIndex } from './broadcast-index.js'
 import type { Page } from './broker.js'
 import { goneFor } from './gone.js'
-import { frameKey, type NotificationKey } from './journal.js'
+import { frameKey, type NotificationKey, notificationRange } from './journal-keys.js'
 import type { Store } from './store.js'
 
 /** Notifications that are read at once for one connection. */
 const PAGE = 100
+
+/** A notification without its frame. */
+interface Kept {
+  audience: string
+  seq: number
+  expiresAt: number
+}
 
 interface Position {
   /** The newest that is kept. */
@@ -40,15 +47,15 @@ export class JournalReader {
 
   /** What concerns this user after `after` and had not expired at `now`: at most `PAGE`, and no more than `maxBytes` but for the first. */
   read (userId: string | null, after: number, now: number, maxBytes: number): Page {
-    const keys = this.#keysAfter(userId, after, PAGE + 1)
+    const kept = this.#keptAfter(userId, after, PAGE + 1)
     const notifications: Page['notifications'] = []
-    let lastSeq = keys.length > PAGE ? keys[PAGE - 1]?.[2] ?? after : this.#journal.seq
+    let lastSeq = kept.length > PAGE ? kept[PAGE - 1]?.seq ?? after : this.#journal.seq
     let bytes = 0
-    for (const key of keys.slice(0, PAGE)) {
-      const [, , seq, expiresAt] = key
+    for (const entry of kept.slice(0, PAGE)) {
+      const { seq, expiresAt } = entry
       if (expiresAt <= now) continue
-      const frame = this.#frameOf(key)
-      if (frame === undefined) continue // It was removed a moment ago, and this is found to be a gap.
+      const frame = this.#frameOf(entry)
+      if (frame === undefined) continue // A broadcast that was removed a moment ago, which is found to be a gap.
       bytes += frame.length
       if (bytes > maxBytes && notifications.length > 0) {
         lastSeq = notifications.at(-1)?.seq ?? after
@@ -64,20 +71,22 @@ export class JournalReader {
     return userId !== null && goneFor(Audience.load(this.#store, userId).gone, userId) > after
   }
 
-  /** Keys of what concerns a user after a `seq`, in order: `limit` of each kind. */
-  #keysAfter (userId: string | null, after: number, limit: number): NotificationKey[] {
-    const broadcasts = this.#broadcasts.after(after, userId, limit).map(({ seq, expiresAt }): NotificationKey => ['n', EVERYBODY, seq, expiresAt])
+  /** What concerns a user after a `seq`, in order: `limit` of each kind. */
+  #keptAfter (userId: string | null, after: number, limit: number): Kept[] {
+    const broadcasts = this.#broadcasts.after(after, userId, limit).map(({ seq, expiresAt }): Kept => ({ audience: EVERYBODY, seq, expiresAt }))
     if (userId === null) return broadcasts
-    return [...broadcasts, ...this.#personalKeysAfter(userId, after, limit)].sort(([, , a], [, , b]) => a - b)
+    const personal = Array.from(this.#personalKeysAfter(userId, after, limit), ([, audience, seq, expiresAt]): Kept => ({ audience, seq, expiresAt }))
+    return [...broadcasts, ...personal].sort((a, b) => a.seq - b.seq)
   }
 
   #personalKeysAfter (userId: string | null, after: number, limit?: number): Iterable<NotificationKey> {
     if (userId === null) return []
-    return this.#store.keys(['n', userId, after + 1], ['n', userId, this.#journal.seq + 1], limit) as Iterable<NotificationKey>
+    return this.#store.keys(...notificationRange(userId, after + 1, this.#journal.seq), limit) as Iterable<NotificationKey>
   }
 
-  #frameOf ([, name, seq, expiresAt]: NotificationKey): Buffer | undefined {
-    const recent = name === EVERYBODY ? this.#broadcasts.frameOf(seq) : undefined
-    return recent ?? this.#store.get(frameKey(name, { seq, expiresAt })) as Buffer | undefined
+  #frameOf (kept: Kept): Buffer | undefined {
+    const { audience, seq } = kept
+    const recent = audience === EVERYBODY ? this.#broadcasts.frameOf(seq) : undefined
+    return recent ?? this.#store.get(frameKey(audience, kept)) as Buffer | undefined
   }
 }

@@ -3,8 +3,9 @@ import { Audience, type Entry, EVERYBODY } from './audience.js'
 import { BroadcastIndex } from './broadcast-index.js'
 import { BrokerError, type Draft, type Notification } from './broker.js'
 import { expireKey, keepOutcome, type KeptOutcome, outcomeOf } from './idempotency.js'
+import { frameKey, LAYOUT, type NotificationKey, notificationKey, notificationRange } from './journal-keys.js'
 import { JournalReader } from './journal-reader.js'
-import type { Change, Key, Store, StoreSize } from './store.js'
+import type { Change, Store, StoreSize } from './store.js'
 
 export interface JournalOptions {
   retentionMs: number
@@ -14,27 +15,9 @@ export interface JournalOptions {
   idempotencyMs: number
 }
 
-/**
- * The entries, by the first part of their keys:
- *   layout, epoch, seq, floor                      one each: see below
- *   n, audience, seq, expiresAt → excludeUser      a notification; the audience is a user id, or '' for everybody
- *   a, audience → see `Audience`                   how many there are, and what has gone
- *   k, key → see `idempotency.ts`
- *   x, expiresAt, n | a | k, …                     what ends when; of a notification with its frame: here those of a batch
- *                                                  lie together, and make few pages to be written, however many users there are
- */
-const LAYOUT = 2
-
 /** Entries that are removed at once, and for each that is added. */
 const REMOVE_AT_ONCE = 200
 const REMOVE_PER_ADDED = 4
-
-export type NotificationKey = [kind: string, audience: string, seq: number, expiresAt: number]
-
-/** Where the frame of a notification is, and when it ends. */
-export const frameKey = (name: string, { seq, expiresAt }: Pick<Entry, 'seq' | 'expiresAt'>): Key => ['x', expiresAt, 'n', name, seq]
-
-const notificationKey = (name: string, { seq, expiresAt }: Pick<Entry, 'seq' | 'expiresAt'>): NotificationKey => ['n', name, seq, expiresAt]
 
 /** Notifications in their one order, as long as they are to be kept, with what belongs to them. One change at a time. */
 export class Journal {
@@ -57,7 +40,7 @@ export class Journal {
     this.#lastGiven = seq
     this.#floor = number(store.get(['floor']))
     this.reader = new JournalReader(store, this.#broadcasts, this)
-    for (const [key, excludeUser] of store.range(['n', EVERYBODY], ['n', EVERYBODY, Number.MAX_SAFE_INTEGER])) {
+    for (const [key, excludeUser] of store.range(...notificationRange(EVERYBODY, 1, seq))) {
       const [, , seq, expiresAt] = key as NotificationKey
       this.#broadcasts.add({ seq, expiresAt, excludeUser: excludeUser as string | null })
     }
@@ -139,6 +122,7 @@ export class Journal {
       audiences.set(name, audience)
       if (kind === 'n') {
         const key = notificationKey(name, { seq, expiresAt })
+        // Only a broadcast leaves somebody out.
         audience.remove(seq, name === EVERYBODY ? (this.#store.get(key) ?? null) as string | null : null)
         changes.push({ key })
       } else if (audience.isForgotten(expiresAt)) {
@@ -164,7 +148,7 @@ export class Journal {
 
   #oldest (name: string, count: number): Entry[] {
     if (name === EVERYBODY) return this.#broadcasts.after(0, null, count)
-    return Array.from(this.#store.keys(['n', name], ['n', name, this.#seq + 1], count) as Iterable<NotificationKey>, ([, , seq, expiresAt]) =>
+    return Array.from(this.#store.keys(...notificationRange(name, 1, this.#seq), count) as Iterable<NotificationKey>, ([, , seq, expiresAt]) =>
       ({ seq, expiresAt, excludeUser: null }))
   }
 

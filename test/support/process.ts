@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -27,6 +27,11 @@ export interface Exit {
   signal: NodeJS.Signals | null
 }
 
+const children = new Set<ChildProcess>()
+process.once('exit', () => { // A test that timed out is not torn down.
+  for (const child of children) child.kill('SIGKILL')
+})
+
 /** tap has Node.js load its own modules into every process; what is tested starts faster without them. */
 const withoutTap = ['env', '-u', 'NODE_OPTIONS']
 
@@ -43,16 +48,15 @@ export interface Running {
 export function start (t: Owner, program: string, args: string[], env: Environment = {}, cwd = root): Running {
   const [command = '', ...rest] = [...withoutTap, program, ...args]
   const child = spawn(command, rest, { cwd, env: { ...paths(), BROKER_URL: 'memory:', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
-  const kill = () => { child.kill('SIGKILL') }
-  process.once('exit', kill) // A test that timed out is not torn down.
-  t.teardown(async () => {
-    process.off('exit', kill)
-    if (child.exitCode !== null || child.signalCode !== null) return
-    kill()
-    await once(child, 'exit')
-  })
   if (child.pid === undefined) throw new Error(`${program} cannot be started`)
 
+  children.add(child)
+  child.once('exit', () => { children.delete(child) })
+  t.teardown(async () => {
+    if (!children.has(child)) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  })
   return {
     pid: child.pid,
     stdout: linesOf(child.stdout),

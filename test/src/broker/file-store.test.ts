@@ -17,11 +17,11 @@ const openAt = async (folder: string, options: Partial<typeof limits> = {}) => a
 t.test('what has gone leaves its room to what comes: the file levels off', async (t) => {
   const folder = t.testdir()
   const broker = await openAt(folder)
-  const draft = { userId: 'ada', excludeUser: null, ttlMs: undefined, tail: `"data":"${'x'.repeat(2000)}"}`, idempotency: undefined }
+  const draftTo = (userId: string) => ({ userId, excludeUser: null, ttlMs: undefined, tail: `"data":"${'x'.repeat(2000)}"}`, idempotency: undefined })
   const publishFor = async (ms: number) => {
     const until = Date.now() + ms
     let count = 0
-    for (; Date.now() < until; count += 20) await Promise.all(Array.from({ length: 20 }, () => broker.publish(draft)))
+    for (; Date.now() < until; count += 20) await Promise.all(Array.from({ length: 20 }, (_, i) => broker.publish(draftTo(i === 0 ? 'ben' : 'ada'))))
     return { count, bytes: statSync(join(folder, 'journal.mdb')).size }
   }
 

@@ -124,6 +124,28 @@ t.test('expiry goes on a little at a time until all is gone', async (t) => {
   t.strictSame(await resume('ada', 'e-2000'), { gap: false, count: 0, ids: [] })
 })
 
+t.test('nothing is left of what has gone', async (t) => {
+  const { broker, publish, clock } = await setUp()
+  const pass = async (ms: number) => {
+    clock.now += ms
+    broker.maintain()
+    await broker.settled()
+  }
+
+  for (let i = 0; i < 40; i++) {
+    await publish([null, 'ada', 'ben'][i % 3] ?? null, {
+      ttlMs: i % 4 === 0 ? SECOND : undefined,
+      excludeUser: i % 6 === 0 ? 'ada' : null,
+      idempotency: i % 5 === 0 ? { key: `key ${i}`, fingerprint: 'body' } : undefined
+    })
+    await pass(i * 20)
+  }
+  await pass(100 * SECOND) // The last has expired,
+  await pass(100 * SECOND) // and that anything ever was there is forgotten.
+
+  t.equal(broker.journalSize?.().entries, 4, 'layout, epoch, seq, floor')
+})
+
 t.test('an idempotency key publishes once, for as long as it is remembered', async (t) => {
   const { broker, clock, delivered } = await setUp()
   const call = async (key: string, fingerprint: string) => await broker.publish(draft('ada', { idempotency: { key, fingerprint } }))
