@@ -37,7 +37,8 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
   // Newer than the types of `ws`.
   const bounds = { closeTimeout: HANDSHAKE_TIMEOUT_MS, maxFragments: MAX_PIECES, maxBufferedChunks: Math.max(MAX_PIECES, maxMessageBytes / 64) }
   await fastify.register(websocket, {
-    options: { server: upgrades as Server, maxPayload: maxMessageBytes, perMessageDeflate: false, ...bounds },
+    // One message of a socket in a turn of the event loop: who sends thousands at once does not keep the others waiting.
+    options: { server: upgrades as Server, maxPayload: maxMessageBytes, perMessageDeflate: false, allowSynchronousEvents: false, ...bounds },
     // The sockets of an application that this is part of; the connection manager closes its own.
     preClose (done) {
       for (const client of fastify.websocketServer.clients) client.close()

@@ -3,7 +3,10 @@ import { get } from 'node:http'
 import t from 'tap'
 import { addressOf, ALL_SCOPES, build } from '../support/app.js'
 import { connect, refusal } from '../support/client.js'
+import { textFrame } from '../support/client-frames.js'
+import { connectRaw } from '../support/raw-client.js'
 import { sign } from '../support/token.js'
+import { until } from '../support/wait.js'
 
 t.test('the first frame tells how things stand', async (t) => {
   const service = await build(t)
@@ -47,6 +50,30 @@ t.test('get_stats counts all sockets and those of the user', async (t) => {
   t.strictSame((await first.nextOf('stats')).data, { total_connections: 4, user_connections: 2, connected_users: ['ada', 'ben'] })
   t.strictSame((await plain.nextOf('stats')).data, { total_connections: 4, user_connections: 1, connected_users: [] }, 'names need the scope')
   t.strictSame((await anonymous.nextOf('stats')).data, { total_connections: 4, user_connections: 1, connected_users: [] })
+})
+
+t.test('between two messages that came together everything else gets a turn', async (t) => {
+  const COUNT = 20
+  const service = await build(t)
+  const { connections } = service.app
+  const { sendStats } = connections
+  let turn = 0
+  let immediate = setImmediate(function next () {
+    turn++
+    immediate = setImmediate(next)
+  })
+  t.teardown(() => { clearImmediate(immediate) })
+  const answeredIn: number[] = []
+  connections.sendStats = (...args) => {
+    answeredIn.push(turn)
+    sendStats.apply(connections, args)
+  }
+
+  const socket = await connectRaw(t, addressOf(service, 'ada'))
+  socket.write(Buffer.concat(Array<Buffer>(COUNT).fill(textFrame({ type: 'get_stats' }))))
+
+  await until(() => answeredIn.length === COUNT, 5_000)
+  t.equal(new Set(answeredIn).size, COUNT)
 })
 
 t.test('disconnect closes with 1000', async (t) => {
