@@ -1,5 +1,5 @@
 import { addGone, type Gone, NOTHING_GONE } from './gone.js'
-import { audienceKey } from './journal-keys.js'
+import { audienceKey, endKey } from './journal-keys.js'
 import type { Change, Store } from './store.js'
 
 /** The audience of broadcasts; every other is a user id. */
@@ -66,7 +66,7 @@ export class Audience {
     const changes: Change[] = []
     if (this.count === 0 && this.removed.size > 0) {
       this.#forgottenAt = forgetAt
-      changes.push({ key: ['x', forgetAt, 'a', this.name], value: true })
+      changes.push({ key: endKey(forgetAt, 'a', this.name), value: true })
     }
     const value: AudienceValue = [this.count, this.#forgottenAt, ...this.gone]
     changes.push({ key, value })

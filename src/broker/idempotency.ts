@@ -1,4 +1,5 @@
 import type { Reach } from './broker.js'
+import { endKey, outcomeKey } from './journal-keys.js'
 import type { Change, Store } from './store.js'
 
 /** What was answered to the first call with an idempotency key. */
@@ -22,12 +23,12 @@ export function keepOutcome (store: Store, key: string, { fingerprint, id, conne
   const keptUntil = read(store, key)?.[1] ?? 0
   const expiresAt = keptUntil > now ? keptUntil : now + keepMs
   const value: KeyValue = [fingerprint, expiresAt, id, connections, users]
-  return [{ key: ['k', key], value }, { key: ['x', expiresAt, 'k', key], value: true }]
+  return [{ key: outcomeKey(key), value }, { key: endKey(expiresAt, 'k', key), value: true }]
 }
 
 /** Forgets a key that was to be forgotten at this time, unless it is in use again. */
 export function expireKey (store: Store, key: string, expiresAt: number): Change[] {
-  return read(store, key)?.[1] === expiresAt ? [{ key: ['k', key] }] : []
+  return read(store, key)?.[1] === expiresAt ? [{ key: outcomeKey(key) }] : []
 }
 
-const read = (store: Store, key: string) => store.get(['k', key]) as KeyValue | undefined
+const read = (store: Store, key: string) => store.get(outcomeKey(key)) as KeyValue | undefined

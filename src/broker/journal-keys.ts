@@ -14,7 +14,7 @@ export const LAYOUT = 2
 
 export type NotificationKey = [kind: 'n', audience: string, seq: number, expiresAt: number]
 
-type Place = Pick<Entry, 'seq' | 'expiresAt'>
+export type Place = Pick<Entry, 'seq' | 'expiresAt'>
 
 export const audienceKey = (audience: string): Key => ['n', audience]
 
@@ -24,3 +24,10 @@ export const notificationKey = (audience: string, { seq, expiresAt }: Place): No
 export const notificationRange = (audience: string, first: number, last: number): [start: Key, end: Key] => [['n', audience, first], ['n', audience, last + 1]]
 
 export const frameKey = (audience: string, { seq, expiresAt }: Place): Key => ['x', expiresAt, 'n', audience, seq]
+
+export const outcomeKey = (key: string): Key => ['k', key]
+
+export const endKey = (expiresAt: number, kind: 'a' | 'k', name: string): Key => ['x', expiresAt, kind, name]
+
+/** Between these is what has ended at `now`, frames included. */
+export const endedRange = (now: number): [start: Key, end: Key] => [['x'], ['x', now + 1]]

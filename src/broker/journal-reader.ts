@@ -2,17 +2,15 @@ import { Audience, EVERYBODY } from './audience.js'
 import type { BroadcastIndex } from './broadcast-index.js'
 import type { Page } from './broker.js'
 import { goneFor } from './gone.js'
-import { frameKey, type NotificationKey, notificationRange } from './journal-keys.js'
+import { frameKey, type NotificationKey, notificationRange, type Place } from './journal-keys.js'
 import type { Store } from './store.js'
 
 /** Notifications that are read at once for one connection. */
 const PAGE = 100
 
 /** A notification without its frame. */
-interface Kept {
+interface Kept extends Place {
   audience: string
-  seq: number
-  expiresAt: number
 }
 
 interface Position {

@@ -3,7 +3,7 @@ import { Audience, type Entry, EVERYBODY } from './audience.js'
 import { BroadcastIndex } from './broadcast-index.js'
 import { BrokerError, type Draft, type Notification } from './broker.js'
 import { expireKey, keepOutcome, type KeptOutcome, outcomeOf } from './idempotency.js'
-import { frameKey, LAYOUT, type NotificationKey, notificationKey, notificationRange } from './journal-keys.js'
+import { endedRange, frameKey, LAYOUT, type NotificationKey, notificationKey, notificationRange } from './journal-keys.js'
 import { JournalReader } from './journal-reader.js'
 import type { Change, Store, StoreSize } from './store.js'
 
@@ -107,7 +107,7 @@ export class Journal {
   /** Removes some of what has come to its end, more of it when `adding` so many drafts; says whether there is more. */
   async expire (now: number, adding = 0): Promise<boolean> {
     const atOnce = removable(adding)
-    const due = [...this.#store.keys(['x'], ['x', now + 1], atOnce)]
+    const due = [...this.#store.keys(...endedRange(now), atOnce)]
     if (due.length === 0) return false
 
     const changes: Change[] = due.map((key) => ({ key }))
