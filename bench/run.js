@@ -12,6 +12,9 @@ import { write } from './report/write.js'
 import { hasFastApi, howToGetFastApi, installPackages } from './setup.js'
 import { subjects } from './subjects.js'
 
+// What it has started ends with it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => { process.exit(1) })
+
 function readArguments () {
   try {
     const { values: { quick, only, rounds } } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string' } } })

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
-import { end, keep } from './children.js'
+import { end, keep } from '../../scripts/children.js'
 import { pinned } from './cores.js'
 
 const main = join(import.meta.dirname, '../load/main.js')

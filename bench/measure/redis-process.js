@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { end, keep } from '../../scripts/children.js'
 import { freePort } from '../../scripts/ports.js'
-import { end, keep } from './children.js'
 import { pinned } from './cores.js'
 import { accepts } from './ports.js'
 

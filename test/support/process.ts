@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { end, keep } from '../../scripts/children.js'
 import { Lines } from './lines.js'
 
 export const root = join(import.meta.dirname, '../..')
@@ -27,11 +28,6 @@ export interface Exit {
   signal: NodeJS.Signals | null
 }
 
-const children = new Set<ChildProcess>()
-process.once('exit', () => { // A test that timed out is not torn down.
-  for (const child of children) child.kill('SIGKILL')
-})
-
 /** tap has Node.js load its own modules into every process; what is tested starts faster without them. */
 const withoutTap = ['env', '-u', 'NODE_OPTIONS']
 
@@ -47,16 +43,10 @@ export interface Running {
 /** Starts a program with nothing of this environment but the paths; ends it with the test. A service keeps nothing unless it is told to. */
 export function start (t: Owner, program: string, args: string[], env: Environment = {}, cwd = root): Running {
   const [command = '', ...rest] = [...withoutTap, program, ...args]
-  const child = spawn(command, rest, { cwd, env: { ...paths(), BROKER_URL: 'memory:', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = keep(spawn(command, rest, { cwd, env: { ...paths(), BROKER_URL: 'memory:', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })) // A test that timed out is not torn down.
   if (child.pid === undefined) throw new Error(`${program} cannot be started`)
 
-  children.add(child)
-  child.once('exit', () => { children.delete(child) })
-  t.teardown(async () => {
-    if (!children.has(child)) return
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  })
+  t.teardown(async () => { await end(child) })
   return {
     pid: child.pid,
     stdout: linesOf(child.stdout),

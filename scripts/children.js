@@ -18,4 +18,3 @@ export async function end (child) {
 }
 
 process.on('exit', () => { for (const child of running) child.kill('SIGKILL') })
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => { process.exit(1) })
