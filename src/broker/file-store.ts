@@ -59,8 +59,9 @@ export class FileStore implements Store {
     try {
       await this.#db.batch(() => {
         for (const { key, value } of changes) {
-          if (value === undefined) this.#db.remove(key).catch(() => {}) // The batch fails, and says so.
-          else this.#db.put(key, value).catch(() => {})
+          // What these return never rejects here: the batch says it.
+          if (value === undefined) this.#db.remove(key)
+          else this.#db.put(key, value)
         }
       })
     } catch (error) {

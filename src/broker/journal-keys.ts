@@ -7,6 +7,7 @@ import type { Key } from './store.js'
  *   n, audience → see `Audience`               how many notifications there are, and what has gone; the audience is a user id, or '' for everybody
  *   n, audience, seq, expiresAt → excludeUser  a notification
  *   x, expiresAt, n, audience, seq → frame     the same by its end: on a disk the frames of a batch lie together, which makes few pages to be written
+ *                                              (a frame whose notification was trimmed may be left until then)
  *   k, key → see `idempotency.ts`
  *   x, expiresAt, a | k, audience | key        when nothing more need be known of it
  */

@@ -5,7 +5,8 @@ import { BrokerError, type Draft, type Notification } from './broker.js'
 import { expireKey, keepOutcome, type KeptOutcome, outcomeOf } from './idempotency.js'
 import { endedRange, frameKey, LAYOUT, type NotificationKey, notificationKey, notificationRange } from './journal-keys.js'
 import { JournalReader } from './journal-reader.js'
-import type { Change, Store, StoreSize } from './store.js'
+import { OldestEntries } from './oldest-entries.js'
+import type { Change, Key, Store, StoreSize } from './store.js'
 
 export interface JournalOptions {
   retentionMs: number
@@ -19,12 +20,18 @@ export interface JournalOptions {
 const REMOVE_AT_ONCE = 200
 const REMOVE_PER_ADDED = 4
 
+/** So many frames wait to be removed. */
+const TRIMMED_TOGETHER = 500
+
 /** Notifications in their one order, as long as they are to be kept, with what belongs to them. One change at a time. */
 export class Journal {
   readonly epoch: string
   readonly #store: Store
   readonly #options: JournalOptions
   readonly #broadcasts = new BroadcastIndex()
+  readonly #oldest = new OldestEntries((name, count) => this.#readOldest(name, count))
+  /** Frames whose notifications have been trimmed. They go together, for many share a page of the disk; what the process leaves of them goes at its end. */
+  readonly #trimmed: Key[] = []
   readonly reader: JournalReader
   /** The newest that is kept, and the newest that has ever been given out. */
   #seq: number
@@ -82,12 +89,15 @@ export class Journal {
       if (traceparent !== undefined) notification.traceparent = traceparent
       return notification
     })
-    for (const audience of audiences.values()) this.#trim(audience, changes, now)
+    const trimmed: Key[] = []
+    for (const audience of audiences.values()) trimmed.push(...this.#trim(audience, changes, now))
+    if (this.#trimmed.length >= TRIMMED_TOGETHER) this.#removeTrimmed(changes, drafts.length)
     changes.push({ key: ['seq'], value: this.#lastGiven })
     const seq = this.#lastGiven
     await this.#store.write(changes)
     this.#seq = seq
-    this.#broadcasts.apply(audiences.get(EVERYBODY))
+    this.#trimmed.push(...trimmed)
+    this.#follow(audiences)
     for (const notification of notifications) {
       if (notification.userId === null) this.#broadcasts.keepFrame(notification)
     }
@@ -108,9 +118,10 @@ export class Journal {
   async expire (now: number, adding = 0): Promise<boolean> {
     const atOnce = removable(adding)
     const due = [...this.#store.keys(...endedRange(now), atOnce)]
-    if (due.length === 0) return false
-
     const changes: Change[] = due.map((key) => ({ key }))
+    if (adding === 0) this.#removeTrimmed(changes, 0)
+    if (changes.length === 0) return false
+
     const audiences = new Map<string, Audience>()
     let floor = this.#floor
     for (const [, expiresAt, kind, name, seq] of due as Array<[string, number, string, string, number]>) {
@@ -118,12 +129,13 @@ export class Journal {
         changes.push(...expireKey(this.#store, name, expiresAt))
         continue
       }
+      const key = notificationKey(name, { seq, expiresAt })
+      const excludeUser = kind === 'n' ? this.#store.get(key) as string | null | undefined : null
+      if (excludeUser === undefined) continue // It was trimmed, and its frame left behind.
       const audience = audiences.get(name) ?? Audience.load(this.#store, name)
       audiences.set(name, audience)
       if (kind === 'n') {
-        const key = notificationKey(name, { seq, expiresAt })
-        // Only a broadcast leaves somebody out.
-        audience.remove(seq, name === EVERYBODY ? (this.#store.get(key) ?? null) as string | null : null)
+        audience.remove(seq, excludeUser)
         changes.push({ key })
       } else if (audience.isForgotten(expiresAt)) {
         floor = Math.max(floor, audience.forget())
@@ -133,8 +145,8 @@ export class Journal {
     if (floor !== this.#floor) changes.push({ key: ['floor'], value: floor })
     await this.#store.write(changes)
     this.#floor = floor
-    this.#broadcasts.apply(audiences.get(EVERYBODY))
-    return due.length === atOnce
+    this.#follow(audiences)
+    return due.length === atOnce || (adding === 0 && this.#trimmed.length > 0)
   }
 
   /** Writes what is there already, to see whether anything can be written. */
@@ -146,7 +158,7 @@ export class Journal {
     await this.#store.close()
   }
 
-  #oldest (name: string, count: number): Entry[] {
+  #readOldest (name: string, count: number): Entry[] {
     if (name === EVERYBODY) return this.#broadcasts.after(0, null, count)
     return Array.from(this.#store.keys(...notificationRange(name, 1, this.#seq), count) as Iterable<NotificationKey>, ([, , seq, expiresAt]) =>
       ({ seq, expiresAt, excludeUser: null }))
@@ -156,18 +168,28 @@ export class Journal {
     return keepOutcome(this.#store, key, outcome, now, this.#options.idempotencyMs)
   }
 
-  /** Removes the oldest of an audience that has more than it may. */
-  #trim (audience: Audience, changes: Change[], now: number): void {
+  /** Removes the oldest of an audience that has more than it may; returns the keys of their frames. */
+  #trim (audience: Audience, changes: Change[], now: number): Key[] {
     const { name, added } = audience
     const limit = name === EVERYBODY ? this.#options.retentionBroadcast : this.#options.retentionPerUser
     const excess = Math.min(audience.count - limit, removable(added.length))
-    if (excess > 0) {
-      for (const entry of [...this.#oldest(name, excess), ...added].slice(0, excess)) {
-        audience.remove(entry.seq, entry.excludeUser)
-        changes.push({ key: notificationKey(name, entry) }, { key: frameKey(name, entry) })
-      }
+    const trimmed = excess > 0 ? [...this.#oldest.first(name, excess), ...added].slice(0, excess) : []
+    for (const entry of trimmed) {
+      audience.remove(entry.seq, entry.excludeUser)
+      changes.push({ key: notificationKey(name, entry) })
     }
     changes.push(...audience.changes(now + this.#options.retentionMs))
+    return trimmed.map((entry) => frameKey(name, entry))
+  }
+
+  #removeTrimmed (changes: Change[], adding: number): void {
+    for (const key of this.#trimmed.splice(0, removable(adding))) changes.push({ key })
+  }
+
+  /** What is known besides the store follows the changes that were made to it. */
+  #follow (audiences: Map<string, Audience>): void {
+    for (const audience of audiences.values()) this.#oldest.apply(audience)
+    this.#broadcasts.apply(audiences.get(EVERYBODY))
   }
 }
 

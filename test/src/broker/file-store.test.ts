@@ -1,15 +1,16 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import type { Broker } from '../../../src/broker/broker.js'
 import { openBroker } from '../../../src/broker/open.js'
 import { limits } from '../../support/broker-model.js'
 
-const openAt = async (folder: string, options: Partial<typeof limits> = {}) => await openBroker({
+const openAt = async (folder: string, options: Partial<typeof limits & { now: () => number }> = {}) => await openBroker({
+  now: Date.now,
   ...limits,
   ...options,
   url: `file:${folder}`,
   newEpoch: 'e',
-  now: Date.now,
   deliver: async () => ({ connections: 0, users: 0 }),
   onTrouble: (error) => { throw error }
 })
@@ -30,6 +31,35 @@ t.test('what has gone leaves its room to what comes: the file levels off', async
   await broker.close()
 
   t.ok(second.bytes <= first.bytes * 1.25, `${first.bytes} bytes after ${first.count}, ${second.bytes} after ${second.count} more`)
+})
+
+t.test('what a process leaves behind of what has gone goes at its end, and counts for nothing', async (t) => {
+  const folder = t.testdir()
+  let now = 0
+  const open = async () => await openAt(folder, { now: () => now })
+  const publish = async (broker: Broker, count: number) => {
+    for (let i = 0; i < count; i++) await broker.publish({ userId: 'ada', excludeUser: null, ttlMs: undefined, tail: '"data":{}}', idempotency: undefined })
+  }
+  const maintainAt = async (broker: Broker, time: number) => {
+    now = time
+    broker.maintain()
+    await broker.settled()
+  }
+  const first = await open()
+  await publish(first, 50)
+  await first.close()
+
+  const second = await open()
+  t.ok((second.journalSize?.().entries ?? 0) > 50, 'frames that were left')
+  now = limits.retentionMs / 2
+  await publish(second, 2)
+  await maintainAt(second, limits.retentionMs)
+  await publish(second, 2)
+  const { count, gap } = await second.replay('ada', 'e-0')
+  t.strictSame({ count, gap }, { count: limits.retentionPerUser, gap: true })
+  for (const n of [3, 5]) await maintainAt(second, n * limits.retentionMs)
+  t.equal(second.journalSize?.().entries, 4, 'layout, epoch, seq, floor')
+  await second.close()
 })
 
 t.test('two brokers cannot have the same folder, in one process neither', async (t) => {

@@ -96,19 +96,21 @@ t.test('what has expired does not crowd out what has not', async (t) => {
   t.strictSame((await resume('ada', 'e-0')).ids, ['e-1', 'e-4', 'e-5'])
 })
 
-t.test('broadcasts go from the front, and those with a ttl from between the others', async (t) => {
-  const { clock, publish, resume } = await setUp({ retentionBroadcast: 10 })
-  let kept: Array<{ id: string, expiresAt: number }> = []
-  const first = await publish(null)
+t.test('notifications go from the front, and those with a ttl from between the others', async (t) => {
+  for (const [kind, userId] of [['broadcasts', null], ['personal ones', 'ada']] as const) {
+    const { clock, publish, resume } = await setUp({ retentionBroadcast: 10, retentionPerUser: 10 })
+    let kept: Array<{ id: string, expiresAt: number }> = []
+    const first = await publish(userId)
 
-  for (let i = 0; i < 60; i++) {
-    const ttlMs = i % 4 === 3 ? SECOND : 50 * SECOND
-    if (i % 7 === 6) clock.now += SECOND
-    kept = kept.filter(({ expiresAt }) => expiresAt > clock.now)
-    kept.push({ id: await publish(null, { ttlMs }), expiresAt: clock.now + ttlMs })
-    kept = kept.slice(-10)
+    for (let i = 0; i < 60; i++) {
+      const ttlMs = i % 4 === 3 ? SECOND : 50 * SECOND
+      if (i % 7 === 6) clock.now += SECOND
+      kept = kept.filter(({ expiresAt }) => expiresAt > clock.now)
+      kept.push({ id: await publish(userId, { ttlMs }), expiresAt: clock.now + ttlMs })
+      kept = kept.slice(-10)
 
-    t.strictSame((await resume(null, first)).ids, kept.map(({ id }) => id))
+      t.strictSame((await resume(userId, first)).ids, kept.map(({ id }) => id), `${kind}, ${i}`)
+    }
   }
 })
 
