@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import type { Broker, Deliver, Draft, Published } from '../../src/broker/broker.js'
+import type { ReadPage } from '../../src/broker/cluster.js'
 import { ConnectionManager } from '../../src/connections/connection-manager.js'
 import { encodeNotificationTail } from '../../src/protocol/server-frames.js'
 import { FakeTransport } from './fake-transport.js'
@@ -189,7 +190,13 @@ class Run {
     const connection = this.#connections.open({ userId: client.userId, seesNames: false }, transport, this.#now)
     const { cursor } = client
     const replay = await this.#broker.replay(client.userId, cursor)
-    connection.welcome(replay, cursor === undefined ? 'none' : replay.gap ? 'gap' : 'caught_up', 1, this.#now)
+    const reading = { complete: cursor === undefined }
+    const read: ReadPage = async (...args) => {
+      const page = await replay.read(...args)
+      reading.complete = page.complete
+      return page
+    }
+    connection.welcome({ ...replay, read }, cursor === undefined ? 'none' : replay.gap ? 'gap' : 'caught_up', 1, this.#now)
     Object.assign(client, { transport, disconnect: () => { this.#connections.closed(connection, 1006, '') } })
 
     const known = cursor === undefined ? undefined : this.#seqOf(cursor)
@@ -202,6 +209,8 @@ class Run {
     // An id from before all that is kept may be answered with a gap although nothing for this user was lost.
     const old = this.#ofThisEpoch().some(({ seq, expiresAt }) => seq > after && expiresAt + limits.retentionMs <= this.#now)
     if (replay.gap !== gap && !(replay.gap && old && cursor !== undefined)) throw new Error(`${String(client.userId)} after ${String(cursor)}: gap ${String(replay.gap)}`)
+    // With as little kept as here, what is published next could be gone before it is read.
+    for (let waits = 0; !reading.complete && waits < PATIENCE_MS; waits++) await sleep(1)
     await turns(6)
     await this.#checkReceived()
     client.cursor = client.got.at(-1) ?? (replay.gap || cursor === undefined ? replay.lastEventId : cursor)
