@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { errors } from '../errors.js'
 import { count, MessageSchema, NotificationIdSchema, NotificationTypeSchema, TimestampSchema, TruncatedSchema, UserIdSchema, UserNamesSchema } from './fields.js'
 import type { StatsReply } from './rest.js'
-import { textFrame } from './text-frame.js'
+import { textFrame, textFrameOf } from './text-frame.js'
 
 const timestamp = '2026-01-15T10:30:00.000Z'
 
@@ -134,4 +134,7 @@ export function encodeNotificationTail ({ notification_type, data, timestamp }: 
   return `"notification_type":${JSON.stringify(notification_type)},"data":${json},"timestamp":"${timestamp}"}`
 }
 
-export const encodeNotification = (id: string, tail: string): Buffer => textFrame(`{"type":"notification","id":"${id}",${tail}`)
+export function encodeNotification (id: string, tail: string | Buffer): Buffer {
+  const start = `{"type":"notification","id":"${id}",`
+  return typeof tail === 'string' ? textFrame(start + tail) : Buffer.concat(textFrameOf([Buffer.from(start), tail]))
+}

@@ -38,7 +38,7 @@ t.test('of much that has just ended, only who could have missed some is told of 
 t.test('what has ended and is still there is not read, and is said to be missing', async (t) => {
   const { read } = await setUp(['ada'])
 
-  t.match(read('ada', '0'), [/./, '1', '1', '0', '1', /"type":"notification"/])
+  t.match(read('ada', '0'), [/./, '1', '1', '0', '1', /^"notification_type":"info"/])
   const [, last, complete, gap, ...found] = read('ada', LATER)
   t.strictSame([last, complete, gap, found.join('')], ['1', '1', '1', ''])
   t.equal(read('ben', LATER)[3], '0')

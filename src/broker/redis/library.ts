@@ -1,9 +1,10 @@
+import { expiring } from './lua-expire.js'
 import { nodes } from './lua-nodes.js'
 import { publishing } from './lua-publish.js'
 import { reading } from './lua-read.js'
 
 /** Changes when the functions or what they keep do; nodes of two versions must not share a Redis. */
-const VERSION = 3
+const VERSION = 4
 
 /** What every key and channel begins with; the braces put all of them into one hash slot. */
 export const PREFIX = 'herald:{all}:'
@@ -104,4 +105,4 @@ register('sweep', sweep, { 'allow-oom' })
  *   overlap          string  how many nodes too many are counted where users are counted by node
  * and publish on one channel for each node, `to:<node>`.
  */
-export const library = [`#!lua name=herald${VERSION}`, common, publishing, reading, nodes, registration].join('\n')
+export const library = [`#!lua name=herald${VERSION}`, common, expiring, publishing, reading, nodes, registration].join('\n')

@@ -37,7 +37,10 @@ local function survey(keys, args)
   return { current, seq, gap and 1 or 0, count, int(after), elsewhere(node) }
 end
 
--- user, the time of what has ended by now, after, how many bytes
+-- What a frame has besides the epoch, the seq, and what is kept of its text: its head, and what stands around the two. At most.
+local FRAME_BYTES = 43
+
+-- user, the time of what has ended by now, after, how many bytes of frames
 local function read(keys, args)
   local user, now, after, max_bytes = args[1], tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
   local epoch, seq, lost = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'lost'))
@@ -51,7 +54,7 @@ local function read(keys, args)
     local concerns = user == '' or excluded ~= user
     if concerns and ends and ends <= now then left_out = true
     elseif concerns then
-      bytes = bytes + #entry - start + 1
+      bytes = bytes + FRAME_BYTES + #epoch + #seq + #entry - start
       if bytes > max_bytes and #found > 0 then
         last, complete = found[#found - 1], 0
         break

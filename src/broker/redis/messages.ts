@@ -1,4 +1,5 @@
-import type { Notification, Page } from '../broker.js'
+import { encodeNotification } from '../../protocol/server-frames.js'
+import type { Draft, Notification, Page } from '../broker.js'
 import type { Ack } from './calls.js'
 
 const LINE_FEED = 0x0a
@@ -14,32 +15,54 @@ export interface Received {
 }
 
 /**
- * What was published together for a node, in `seq` order: `publish` (`lua-publish.ts`) parts what stands before a frame by tabs,
- * the last of it is how long the frame is, and the frame by a line feed. No user id has either.
+ * What a node publishes, which is kept, and sent on to other nodes, as it is; a notification's frame lacks the id until then. The fields of the
+ * first line are parted by tabs, and no user id has one. `at` and `ends` are in ms; the call makes it another entry than any before.
+ */
+export function encodeEntry ({ userId, excludeUser, tail, traceparent }: Draft, { at, ends, node, call }: { at: number, ends: number | undefined, node: string, call: string }): string {
+  return `${at}\t${ends ?? ''}\t${excludeUser ?? ''}\t${node}\t${call}\t${userId ?? ''}\t${traceparent ?? ''}\n${tail}`
+}
+
+/** What few notifications have besides, for `publish` (`lua-publish.ts`); '': nothing. */
+export function encodeSpecial ({ excludeUser, idempotency }: Draft, ends: number | undefined): string {
+  if (ends === undefined && excludeUser === null && idempotency === undefined) return ''
+  return [ends, excludeUser, idempotency?.key, idempotency?.fingerprint].map((field) => field ?? '').join('\t')
+}
+
+/**
+ * What was published together for a node, in `seq` order: the epoch, then of each entry, in a line of its own, its seq and its length, parted by a tab,
+ * and the entry.
  */
 export function decodePublished (message: Buffer): Received[] {
   const received: Received[] = []
-  for (let start = 0; start < message.length;) {
-    const head = message.indexOf(LINE_FEED, start)
-    if (head === -1) break
-    const [epoch = '', seq = '', node = '', call = '', audience = '', excluded = '', traceparent = '', length = ''] = message.toString('utf8', start, head).split('\t')
-    const end = head + 1 + Number(length)
+  let [epoch, start] = lineAt(message, 0)
+  while (start < message.length) {
+    const [about, begin] = lineAt(message, start)
+    const [seq = '', length = ''] = about.split('\t')
+    const [line, tail] = lineAt(message, begin)
+    start = begin + Number(length) + 1
+    const [, , excluded = '', node = '', call = '', audience = '', traceparent = ''] = line.split('\t')
+    const id = `${epoch}-${seq}`
     received.push({
       epoch,
       node,
       call,
       notification: {
         seq: Number(seq),
-        id: `${epoch}-${seq}`,
+        id,
         userId: audience === '' ? null : audience,
         excludeUser: excluded === '' ? null : excluded,
-        frame: Buffer.from(message.subarray(head + 1, end)), // A copy: the message is part of a larger piece that would be kept with it.
+        frame: encodeNotification(id, message.subarray(tail, start - 1)),
         traceparent: traceparent === '' ? undefined : traceparent
       }
     })
-    start = end
   }
   return received
+}
+
+/** A line, and where the next begins. */
+function lineAt (message: Buffer, start: number): [line: string, next: number] {
+  const end = message.indexOf(LINE_FEED, start)
+  return end === -1 ? ['', message.length] : [message.toString('utf8', start, end), end + 1]
 }
 
 export const encodeAcks = (acks: Ack[]): string => `${ACK}${JSON.stringify(acks)}`
@@ -64,8 +87,9 @@ export function decodePage (reply: unknown): Page {
   const [epoch, last, complete, gap, found] = reply as [epoch: Buffer, last: Buffer, complete: number, gap: number, found: Buffer[]]
   const notifications: Page['notifications'] = []
   for (let i = 0; i < found.length; i += 2) {
-    const frame = found[i + 1]
-    if (frame !== undefined) notifications.push({ seq: Number(found[i]), id: `${String(epoch)}-${String(found[i])}`, frame })
+    const id = `${String(epoch)}-${String(found[i])}`
+    const tail = found[i + 1]
+    if (tail !== undefined) notifications.push({ seq: Number(found[i]), id, frame: encodeNotification(id, tail) })
   }
   return { notifications, lastSeq: Number(last), complete: complete === 1, gap: gap === 1 }
 }

@@ -1,5 +1,6 @@
 import type { Draft } from '../broker.js'
 import type { JournalOptions } from '../journal.js'
+import { encodeEntry, encodeSpecial } from './messages.js'
 import type { RedisLink } from './redis-link.js'
 
 /** Notifications, and characters of their texts, that are published in one call; more take further ones. */
@@ -49,10 +50,11 @@ export class Publisher {
   #send (batch: Waiting[]): void {
     const { node, link, newEpoch, now, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs, onCommit } = this.#options
     const at = now()
-    const write = link.callNow('publish', link.publishDeadline, node, newEpoch(), at, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs,
-      ...batch.flatMap(({ draft: { userId, excludeUser, ttlMs, tail, idempotency, traceparent }, call }) => [
-        call, userId ?? '', excludeUser ?? '', ttlMs === undefined ? '' : at + ttlMs, tail, idempotency?.key ?? '', idempotency?.fingerprint ?? '', traceparent ?? ''
-      ])) as Promise<Outcome[]>
+    const write = link.callNow('publish', link.publishDeadline, newEpoch(), at, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs,
+      ...batch.flatMap(({ draft, call }) => {
+        const ends = draft.ttlMs === undefined ? undefined : at + draft.ttlMs
+        return [draft.userId ?? '', encodeEntry(draft, { at, ends, node, call }), encodeSpecial(draft, ends)]
+      })) as Promise<Outcome[]>
     onCommit?.(write)
     write.then((outcomes) => {
       for (const [i, { resolve }] of batch.entries()) resolve(outcomes[i])
