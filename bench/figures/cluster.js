@@ -72,8 +72,8 @@ async function measureBroadcast ({ redis, servers, loads }, ms) {
   }
 }
 
-async function measureAcross ({ redis, servers, loads: [idle, there] }, ms) {
-  idle.freeze() // It never rests, and would take half of the load's core from the other one.
+async function measureAcross ({ redis, servers, loads: [here, there] }, ms) {
+  here.freeze() // It has nothing to do, never rests, and would take half of the load's core from the other one.
   await there.call('open', { count: USERS })
   await there.call('postNotify', { ms: 2_000, connections: CONNECTIONS })
   const { p50, p99 } = await there.call('measureNotifyLatency', { ms, rate: RATE })

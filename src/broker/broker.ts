@@ -10,7 +10,7 @@ export interface Notification {
   userId: string | null
   /** A user whom a broadcast leaves out. */
   excludeUser: string | null
-  /** The bytes of its WebSocket frame, as they are sent: made once, for every socket. */
+  /** The bytes of its WebSocket frame, as they are sent: made once for all sockets it is handed to, and kept, or made again where what is kept is read. */
   frame: Buffer
   /** The W3C `traceparent` of its POST, where that is traced. */
   traceparent?: string | undefined

@@ -18,6 +18,26 @@ const statsOf = async ({ http }: Service) =>
 
 if (!hasTool(t, 'redis')) process.exit()
 
+t.test('what is published together arrives in order, whatever is in it, and is the same when it is read again', async (t) => {
+  const [one, two] = await pair(t)
+  const { notifications } = one.app
+  const client = await connect(t, addressOf(two, 'Алёна'))
+  const welcome = await client.next()
+
+  await Promise.all([
+    notifications.sendToUser('Алёна', { notificationType: 'info', data: { title: 'Привет, мир 🌍' } }),
+    notifications.broadcast({ notificationType: 'система', data: { line: 'a\n\tb' }, excludeUser: 'Бен' }),
+    notifications.broadcast({ notificationType: 'info', data: {}, excludeUser: 'Алёна' }),
+    notifications.sendToUser('Алёна', { notificationType: 'info', data: { long: 'я'.repeat(70_000) }, ttl: 60 })
+  ])
+
+  const live = [await client.next(), await client.next(), await client.next()]
+  t.match(live, [{ data: { title: 'Привет, мир 🌍' } }, { notification_type: 'система', data: { line: 'a\n\tb' } }, { data: { long: 'я'.repeat(70_000) } }])
+  const again = await connect(t, `${addressOf(one, 'Алёна')}&last_event_id=${String(welcome.data['last_event_id'])}`)
+  t.match((await again.next()).data, { resume: 'caught_up', replayed: 3 })
+  t.strictSame([await again.next(), await again.next(), await again.next()], live)
+})
+
 t.test('a notification reaches the sockets of its user on whichever node they are, and the outcome counts all of them', async (t) => {
   const [one, two] = await pair(t)
   const here = await connect(t, addressOf(one, 'ada'))

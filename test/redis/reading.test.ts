@@ -1,5 +1,6 @@
 import t from 'tap'
 import { functionName, PREFIX, REMOVE_AT_ONCE } from '../../src/broker/redis/library.js'
+import { encodeNotification } from '../../src/protocol/server-frames.js'
 import { build } from '../support/app.js'
 import { startRedis } from '../support/redis.js'
 import { hasTool } from '../support/tools.js'
@@ -18,7 +19,7 @@ async function setUp (users: string[]) {
   const [epoch = '', seq = ''] = call('survey', 'node', 'ben', LATER, DAY_MS, '', '0')
   return {
     gapFor: (user: string, after: string) => call('survey', 'node', user, LATER, DAY_MS, epoch, after)[2],
-    read: (user: string, now: string) => call('read', user, now, '0', '65536'),
+    read: (user: string, now: string, maxBytes = 65_536) => call('read', user, now, '0', String(maxBytes)),
     /** Whose ends last, and whether it is still there. */
     last: () => redis.cli('ZRANGE', `${PREFIX}expiry`, '-1', '-1').split(':')[1] ?? '',
     isThere: (user: string) => redis.cli('EXISTS', `${PREFIX}n:${user}`) === '1',
@@ -42,4 +43,22 @@ t.test('what has ended and is still there is not read, and is said to be missing
   const [, last, complete, gap, ...found] = read('ada', LATER)
   t.strictSame([last, complete, gap, found.join('')], ['1', '1', '1', ''])
   t.equal(read('ben', LATER)[3], '0')
+})
+
+t.test('a page has frames of no more bytes than it may, and one at least', async (t) => {
+  const { read } = await setUp(['ada', 'ada', 'ada'])
+  const pageOf = (maxBytes: number) => {
+    const [epoch, , complete, , ...found] = read('ada', '0', maxBytes)
+    const frames = found.flatMap((tail, i) => i % 2 === 0 ? [] : encodeNotification(`${epoch}-${found[i - 1]}`, tail))
+    return { count: frames.length, bytes: frames.reduce((sum, { length }) => sum + length, 0), complete: complete === '1' }
+  }
+  const all = pageOf(65_536)
+  t.match(all, { count: 3, complete: true })
+
+  t.match(pageOf(1), { count: 1, complete: false })
+  for (let maxBytes = all.bytes / 3; maxBytes < all.bytes + 30; maxBytes++) {
+    const { bytes, count, complete } = pageOf(maxBytes)
+    if (bytes > maxBytes || complete !== (count === 3)) t.fail(`${count} frames of ${bytes} bytes for ${maxBytes}`)
+  }
+  t.equal(pageOf(all.bytes + 30).count, 3)
 })

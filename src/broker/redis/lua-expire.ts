@@ -1,7 +1,7 @@
 /** What goes, and what is known of it from then on: see `library.ts`. */
 export const expiring = `
--- What a node publishes and is kept of a notification (see encodeEntry in messages.ts): when it was published, when it ends if that is before its time,
--- whom it leaves out; and where the text of it begins that stands behind its id.
+-- Of an entry, which is what is kept of a notification (see encodeEntry in messages.ts): when it was published, when it ends if that is before its time,
+-- whom it leaves out; and where the text of its frame begins that stands behind the id.
 local function parse(entry)
   local at, ends, excluded, tail = string.match(entry, '^([^\\t]*)\\t([^\\t]*)\\t([^\\t]*)\\t[^\\n]*\\n()')
   return tonumber(at), tonumber(ends), excluded, tail
@@ -25,8 +25,9 @@ local function has_gone(user, after)
   return gone_for('', user) > after or (user ~= '' and gone_for(user, user) > after)
 end
 
--- Entries of an audience, each with its seq, in order, are not kept any more. What is to be noted of users is added to the list later, if there is one.
-local function note_gone(audience, entries, later)
+-- Entries of an audience, each with its seq, in order, are not kept any more. With a list, what is to be noted of a user is added to it, as arguments
+-- of a ZADD that must follow before anything asks for it.
+local function note_gone(audience, entries, list)
   local seq, excluded, others = 0, '', 0
   if audience == '' then seq, excluded, others = broadcasts_gone() end
   for i = 1, #entries, 2 do
@@ -41,9 +42,9 @@ local function note_gone(audience, entries, later)
       seq, excluded = gone, without
     end
   end
-  if audience ~= '' and later then
-    later[#later + 1] = int(seq)
-    later[#later + 1] = audience
+  if audience ~= '' and list then
+    list[#list + 1] = int(seq)
+    list[#list + 1] = audience
   elseif audience ~= '' then redis.call('ZADD', P .. 'gone', 'GT', int(seq), audience)
   else redis.call('HSET', P .. 'journal', 'gone', int(seq), 'gone_without', excluded, 'gone_others', int(others)) end
 end

@@ -32,7 +32,8 @@ local function publish(keys, args)
   local audiences = {}
   for i = 1, count do audiences[i] = args[3 * i + 5] end
   local users = redis.call('HMGET', P .. 'users', unpack(audiences))
-  local outcomes, reached, messages, hear, gone, swept = {}, {}, {}, {}, {}, false
+  local outcomes, reached, messages, gone, swept = {}, {}, {}, {}, false
+  local hear = {} -- Many users have their sockets at the same nodes.
   -- Without those that are being removed: such a node must not hear of some users and miss others, as it goes on behind the last that it heard.
   local everybody, there_are = redis.call('ZRANGEBYSCORE', P .. 'nodes', '(0', '+inf'), {}
   for _, name in ipairs(everybody) do there_are[name] = true end

@@ -37,8 +37,8 @@ local function survey(keys, args)
   return { current, seq, gap and 1 or 0, count, int(after), elsewhere(node) }
 end
 
--- What a frame has besides the epoch, the seq, and what is kept of its text: its head, and what stands around the two. At most.
-local FRAME_BYTES = 43
+-- What a frame has at most besides the epoch, the seq and the text that is kept: a head of ten bytes, and 32 of text around the two (see encodeNotification).
+local FRAME_BYTES = 42
 
 -- user, the time of what has ended by now, after, how many bytes of frames
 local function read(keys, args)
@@ -54,7 +54,7 @@ local function read(keys, args)
     local concerns = user == '' or excluded ~= user
     if concerns and ends and ends <= now then left_out = true
     elseif concerns then
-      bytes = bytes + FRAME_BYTES + #epoch + #seq + #entry - start
+      bytes = bytes + FRAME_BYTES + #epoch + #seq + #entry - start + 1
       if bytes > max_bytes and #found > 0 then
         last, complete = found[#found - 1], 0
         break

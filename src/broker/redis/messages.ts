@@ -15,8 +15,8 @@ export interface Received {
 }
 
 /**
- * What a node publishes, which is kept, and sent on to other nodes, as it is; a notification's frame lacks the id until then. The fields of the
- * first line are parted by tabs, and no user id has one. `at` and `ends` are in ms; the call makes it another entry than any before.
+ * What a node publishes, and Redis keeps and sends on as it is: a line of fields, parted by tabs, which no user id has, and all of the notification's
+ * frame behind its id. `at` and `ends` are in ms; the node and its call make it another entry than any before.
  */
 export function encodeEntry ({ userId, excludeUser, tail, traceparent }: Draft, { at, ends, node, call }: { at: number, ends: number | undefined, node: string, call: string }): string {
   return `${at}\t${ends ?? ''}\t${excludeUser ?? ''}\t${node}\t${call}\t${userId ?? ''}\t${traceparent ?? ''}\n${tail}`
@@ -29,18 +29,18 @@ export function encodeSpecial ({ excludeUser, idempotency }: Draft, ends: number
 }
 
 /**
- * What was published together for a node, in `seq` order: the epoch, then of each entry, in a line of its own, its seq and its length, parted by a tab,
- * and the entry.
+ * What was published together for a node, in `seq` order: a line with the epoch, then before each entry a line with its seq and how many bytes it has,
+ * parted by a tab.
  */
 export function decodePublished (message: Buffer): Received[] {
   const received: Received[] = []
-  let [epoch, start] = lineAt(message, 0)
-  while (start < message.length) {
-    const [about, begin] = lineAt(message, start)
+  let [epoch, next] = lineAt(message, 0)
+  while (next < message.length) {
+    const [about, entry] = lineAt(message, next)
     const [seq = '', length = ''] = about.split('\t')
-    const [line, tail] = lineAt(message, begin)
-    start = begin + Number(length) + 1
-    const [, , excluded = '', node = '', call = '', audience = '', traceparent = ''] = line.split('\t')
+    const [fields, tail] = lineAt(message, entry)
+    const end = entry + Number(length)
+    const [, , excluded = '', node = '', call = '', audience = '', traceparent = ''] = fields.split('\t')
     const id = `${epoch}-${seq}`
     received.push({
       epoch,
@@ -51,10 +51,11 @@ export function decodePublished (message: Buffer): Received[] {
         id,
         userId: audience === '' ? null : audience,
         excludeUser: excluded === '' ? null : excluded,
-        frame: encodeNotification(id, message.subarray(tail, start - 1)),
+        frame: encodeNotification(id, message.subarray(tail, end)),
         traceparent: traceparent === '' ? undefined : traceparent
       }
     })
+    next = end + 1
   }
   return received
 }
