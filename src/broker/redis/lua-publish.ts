@@ -69,11 +69,11 @@ local function publish(keys, args)
         nodes = hear[users[i]] or hearing(users[i], there_are)
         hear[users[i]] = nodes
       end
+      local head = '\\n' .. next .. '\\t' .. #entry .. '\\n'
       for _, name in ipairs(nodes) do
         local message = messages[name] or { epoch }
-        local n = #message
-        message[n + 1], message[n + 2], message[n + 3], message[n + 4], message[n + 5] = '\\n', next, '\\t', #entry, '\\n'
-        message[n + 6] = entry
+        message[#message + 1] = head
+        message[#message + 1] = entry
         messages[name] = message
       end
       reached[i] = nodes
