@@ -4,7 +4,7 @@ import { publishing } from './lua-publish.js'
 import { reading } from './lua-read.js'
 
 /** Changes when the functions or what they keep do; nodes of two versions must not share a Redis. */
-const VERSION = 4
+const VERSION = 5
 
 /** What every key and channel begins with; the braces put all of them into one hash slot. */
 export const PREFIX = 'herald:{all}:'

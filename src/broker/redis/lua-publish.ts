@@ -20,26 +20,27 @@ end
 
 -- Redis's time after which nobody waits for it, new epoch, now, retention, limits of a user and of broadcasts, how long keys are kept;
 -- then of each notification: audience, entry, and what few have besides (see encodeSpecial in messages.ts), or ''.
--- For each what came of it: its id (or why it is not kept), how many nodes hear it, and how many users are counted there once too often. None: it is too late.
+-- The epoch, and the seq before those that are kept, which get the next ones; then for each what came of it: how many nodes hear it, for a broadcast with
+-- how many users are counted there once too often; or why it is not kept. Nothing: it is too late.
 local function publish(keys, args)
   if time() > tonumber(args[1]) then return {} end
   local now, retention, keep = tonumber(args[3]), tonumber(args[4]), tonumber(args[7])
   local of_user, of_all = tonumber(args[5]), tonumber(args[6])
   local count = (#args - 7) / 3
   local epoch, seq = settle(args[2])
-  local last = seq + count
+  local answer, last = { epoch, int(seq) }, seq + count
   redis.call('HSET', P .. 'journal', 'seq', int(last))
   local audiences = {}
   for i = 1, count do audiences[i] = args[3 * i + 5] end
   local users = redis.call('HMGET', P .. 'users', unpack(audiences))
-  local outcomes, reached, messages, gone, swept = {}, {}, {}, {}, false
-  local hear = {} -- Many users have their sockets at the same nodes.
+  local outcomes, overlaps, reached, messages, gone, swept = {}, {}, {}, {}, {}, false
+  local hear, nowhere = {}, {} -- Many users have their sockets at the same nodes.
   -- Without those that are being removed: such a node must not hear of some users and miss others, as it goes on behind the last that it heard.
   local everybody, there_are = redis.call('ZRANGEBYSCORE', P .. 'nodes', '(0', '+inf'), {}
   for _, name in ipairs(everybody) do there_are[name] = true end
 
   for i = 1, count do
-    local audience, entry, special = args[3 * i + 5], args[3 * i + 6], args[3 * i + 7]
+    local audience, entry, special = audiences[i], args[3 * i + 6], args[3 * i + 7]
     local next, kept = int(seq + 1), P .. 'n:' .. audience
     local ends, excluded, key, fingerprint = '', '', '', ''
     if special ~= '' then ends, excluded, key, fingerprint = string.match(special, '^([^\\t]*)\\t([^\\t]*)\\t([^\\t]*)\\t([^\\t]*)$') end
@@ -49,8 +50,7 @@ local function publish(keys, args)
       outcomes[i] = { 'failed', added.err }
     elseif added then
       seq = seq + 1
-      local id, nodes, overlap = epoch .. '-' .. next, {}, 0
-      if key ~= '' then redis.call('SET', P .. 'k:' .. key, cjson.encode({ fingerprint = fingerprint, till = now + keep, id = id }), 'PX', int(keep)) end
+      if key ~= '' then redis.call('SET', P .. 'k:' .. key, cjson.encode({ fingerprint = fingerprint, till = now + keep, id = epoch .. '-' .. next }), 'PX', int(keep)) end
       if ends ~= '' then redis.call('ZADD', P .. 'expiry', ends, next .. ':' .. audience) end
       if excluded ~= '' then redis.call('ZADD', P .. 'without:' .. excluded, next, next) end
 
@@ -62,9 +62,10 @@ local function publish(keys, args)
       end
       if there > limit then note_gone(audience, redis.call('ZPOPMIN', kept, math.min(there - limit, REMOVE_AT_ONCE)), gone) end
 
+      local nodes = nowhere
       if audience == '' then
-        nodes, overlap = everybody, tonumber(redis.call('GET', P .. 'overlap') or 0)
-        if excluded ~= '' then overlap = overlap - math.max(#nodes_of(excluded) - 1, 0) end
+        nodes, overlaps[i] = everybody, tonumber(redis.call('GET', P .. 'overlap') or 0)
+        if excluded ~= '' then overlaps[i] = overlaps[i] - math.max(#nodes_of(excluded) - 1, 0) end
       elseif users[i] then
         nodes = hear[users[i]] or hearing(users[i], there_are)
         hear[users[i]] = nodes
@@ -77,18 +78,22 @@ local function publish(keys, args)
         messages[name] = message
       end
       reached[i] = nodes
-      outcomes[i] = { 'published', id, 0, overlap }
     end
   end
 
   if seq < last then redis.call('HSET', P .. 'journal', 'seq', int(seq)) end
   if #gone > 0 then redis.call('ZADD', P .. 'gone', 'GT', unpack(gone)) end
-  local heard = {}
+  local heard, receivers = {}, {}
   for name, message in pairs(messages) do heard[name] = redis.call('PUBLISH', P .. 'to:' .. name, table.concat(message)) end
-  for i, nodes in pairs(reached) do
-    for _, name in ipairs(nodes) do outcomes[i][3] = outcomes[i][3] + heard[name] end
+  for i = 1, count do
+    local nodes = reached[i]
+    if nodes and not receivers[nodes] then
+      receivers[nodes] = 0
+      for _, name in ipairs(nodes) do receivers[nodes] = receivers[nodes] + heard[name] end
+    end
+    answer[i + 2] = nodes and (overlaps[i] and { receivers[nodes], overlaps[i] } or receivers[nodes]) or outcomes[i]
   end
-  return outcomes
+  return answer
 end
 
 -- key, connections, users: what came of the call with this key

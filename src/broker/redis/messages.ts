@@ -28,6 +28,29 @@ export function encodeSpecial ({ excludeUser, idempotency }: Draft, ends: number
   return [ends, excludeUser, idempotency?.key, idempotency?.fingerprint].map((field) => field ?? '').join('\t')
 }
 
+/** What came of a notification that was published; `receivers` are nodes, and `overlap` how many users are counted there once too often. */
+export type Outcome =
+  | { status: 'published', id: string, receivers: number, overlap: number }
+  | { status: 'repeated', id: string }
+  | { status: 'failed', why: string }
+  | { status: 'mismatch' }
+
+/** What `publish` (`lua-publish.ts`) answers; none: it was too late. */
+export function decodeOutcomes (answer: unknown): Outcome[] {
+  const [epoch, before, ...outcomes] = answer as [epoch: Buffer, before: Buffer, ...outcomes: Array<number | [number, number] | [status: Buffer, text: Buffer]>]
+  let seq = Number(before)
+  return outcomes.map((outcome) => {
+    const [first, second] = typeof outcome === 'number' ? [outcome, 0] : outcome
+    if (typeof first === 'number') return { status: 'published', id: `${String(epoch)}-${++seq}`, receivers: first, overlap: Number(second) }
+    const text = String(second)
+    switch (String(first)) {
+      case 'repeated': return { status: 'repeated', id: text }
+      case 'mismatch': return { status: 'mismatch' }
+      default: return { status: 'failed', why: text }
+    }
+  })
+}
+
 /**
  * What was published together for a node, in `seq` order: a line with the epoch, then before each entry a line with its seq and how many bytes it has,
  * parted by a tab.

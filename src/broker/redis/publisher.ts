@@ -1,19 +1,16 @@
 import type { Draft } from '../broker.js'
 import type { JournalOptions } from '../journal.js'
-import { encodeEntry, encodeSpecial } from './messages.js'
+import { decodeOutcomes, encodeEntry, encodeSpecial, type Outcome } from './messages.js'
 import type { RedisLink } from './redis-link.js'
 
 /** Notifications, and characters of their texts, that are published in one call; more take further ones. */
 const MAX_TOGETHER = 100
 const MAX_CHARACTERS = 1_048_576
 
-/** What came of one: see `publish` in `lua-publish.ts`; of one that `failed`, why in place of the id. Undefined: it was too late. */
-export type Outcome = [status: Buffer, id: Buffer, receivers: number, overlap: number] | undefined
-
 interface Waiting {
   draft: Draft
   call: string
-  resolve: (outcome: Outcome) => void
+  resolve: (outcome: Outcome | undefined) => void
   reject: (error: unknown) => void
 }
 
@@ -36,7 +33,8 @@ export class Publisher {
     this.#options = options
   }
 
-  async publish (draft: Draft, call: string): Promise<Outcome> {
+  /** Undefined: it was too late. */
+  async publish (draft: Draft, call: string): Promise<Outcome | undefined> {
     return await new Promise((resolve, reject) => {
       if (this.#waiting.push({ draft, call, resolve, reject }) === 1) setImmediate(() => { this.#flush() })
     })
@@ -54,9 +52,10 @@ export class Publisher {
       ...batch.flatMap(({ draft, call }) => {
         const ends = draft.ttlMs === undefined ? undefined : at + draft.ttlMs
         return [draft.userId ?? '', encodeEntry(draft, { at, ends, node, call }), encodeSpecial(draft, ends)]
-      })) as Promise<Outcome[]>
+      }))
     onCommit?.(write)
-    write.then((outcomes) => {
+    write.then((answer) => {
+      const outcomes = decodeOutcomes(answer)
       for (const [i, { resolve }] of batch.entries()) resolve(outcomes[i])
     }, (error: unknown) => {
       for (const { reject } of batch) reject(error)

@@ -88,15 +88,15 @@ export class RedisBroker implements Broker {
     try {
       const outcome = await this.#publisher.publish(draft, call.id)
       if (outcome === undefined) throw new AppError('journal_unavailable')
-      const [status, id, receivers, overlap] = outcome
-      if (String(status) === 'failed') throw new Error(String(id))
-      if (String(status) === 'mismatch') throw new AppError('idempotency_mismatch')
-      if (String(status) === 'repeated') return { id: String(id), ...await outcomeOf(this.#link, draft.idempotency?.key ?? ''), stored: true, repeated: true }
+      if (outcome.status === 'failed') throw new Error(outcome.why)
+      if (outcome.status === 'mismatch') throw new AppError('idempotency_mismatch')
+      const { id } = outcome
+      if (outcome.status === 'repeated') return { id, ...await outcomeOf(this.#link, draft.idempotency?.key ?? ''), stored: true, repeated: true }
 
       this.#refusal.note(undefined)
-      this.#hear(String(id))
-      const { connections, users } = await call.reach(receivers)
-      const published = { id: String(id), connections, users: Math.max(0, users - overlap), stored: true, repeated: false }
+      this.#hear(id)
+      const { connections, users } = await call.reach(outcome.receivers)
+      const published = { id, connections, users: Math.max(0, users - outcome.overlap), stored: true, repeated: false }
       if (draft.idempotency !== undefined) await keepOutcome(this.#link, draft.idempotency.key, published)
       return published
     } catch (error) {
