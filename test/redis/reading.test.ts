@@ -9,6 +9,7 @@ if (!hasTool(t, 'redis')) process.exit()
 
 const LATER = String(Date.now() + 3_600_000)
 const DAY_MS = '86400000'
+const LIMITS = ['1000', '10000']
 
 /** A journal with what is sent to these users, for a minute each, and the functions that read it. */
 async function setUp (users: string[]) {
@@ -16,9 +17,9 @@ async function setUp (users: string[]) {
   const { app } = await build(t, { BROKER_URL: redis.url })
   await Promise.all(users.map(async (user) => await app.notifications.sendToUser(user, { notificationType: 'info', data: {}, ttl: 60 })))
   const call = (name: string, ...args: string[]) => redis.cli('FCALL', functionName(name), '1', `${PREFIX}journal`, ...args).split('\n')
-  const [epoch = '', seq = ''] = call('survey', 'node', 'ben', LATER, DAY_MS, '', '0')
+  const [epoch = '', seq = ''] = call('survey', 'node', 'ben', LATER, DAY_MS, ...LIMITS, '', '0')
   return {
-    gapFor: (user: string, after: string) => call('survey', 'node', user, LATER, DAY_MS, epoch, after)[2],
+    gapFor: (user: string, after: string) => call('survey', 'node', user, LATER, DAY_MS, ...LIMITS, epoch, after)[2],
     read: (user: string, now: string, maxBytes = 65_536) => call('read', user, now, '0', String(maxBytes)),
     /** Whose ends last, and whether it is still there. */
     last: () => redis.cli('ZRANGE', `${PREFIX}expiry`, '-1', '-1').split(':')[1] ?? '',
@@ -61,4 +62,32 @@ t.test('a page has frames of no more bytes than it may, and one at least', async
     if (bytes > maxBytes || complete !== (count === 3)) t.fail(`${count} frames of ${bytes} bytes for ${maxBytes}`)
   }
   t.equal(pageOf(all.bytes + 30).count, 3)
+})
+
+t.test('what is over a limit is removed together, and nobody who comes back sees it', async (t) => {
+  const redis = await startRedis(t)
+  const { app } = await build(t, { BROKER_URL: redis.url, RETENTION_PER_USER: 8, RETENTION_BROADCAST: 8 })
+  const send = async () => {
+    const { id } = await app.notifications.sendToUser('ada', { notificationType: 'info', data: {} })
+    return [id, (await app.notifications.broadcast({ notificationType: 'info', data: {} })).id]
+  }
+  const kept = () => ['ada', ''].map((audience) => Number(redis.cli('ZCARD', `${PREFIX}n:${audience}`)))
+  const ids: string[] = []
+  while (ids.length < 20) ids.push(...await send())
+  t.strictSame(kept(), [10, 10])
+
+  // Two of hers are gone, and two of everybody's.
+  for (const [index, expected] of [['1', '16'], ['1', '16'], ['1', '16'], ['0', '16'], ['0', '15']].entries()) {
+    const [epoch = '', after = ''] = ids[index]?.split('-') ?? []
+    const [, , gap, count] = redis.cli('FCALL', functionName('survey'), '1', `${PREFIX}journal`, 'node', 'ada', String(Date.now()), DAY_MS, '8', '8', epoch, after).split('\n')
+    t.strictSame([gap, count], expected, `after ${index}`)
+  }
+  t.strictSame(kept(), [8, 8])
+
+  const counts: number[] = []
+  for (let i = 0; i < 6; i++) {
+    await send()
+    counts.push(...kept())
+  }
+  t.strictSame(counts, [9, 9, 10, 10, 8, 8, 9, 9, 10, 10, 8, 8])
 })

@@ -16,9 +16,13 @@ export const functionName = (name: string): string => `herald${VERSION}_${name}`
 export const REMOVE_AT_ONCE = 200
 const LOOK_AT_ONCE = 20
 
+/** Notifications that an audience may have over its limit, or a quarter of that limit, until they are removed together. */
+const MOST_OVER = 20
+
 const common = `
 local REMOVE_AT_ONCE = ${REMOVE_AT_ONCE}
 local LOOK_AT_ONCE = ${LOOK_AT_ONCE}
+local MOST_OVER = ${MOST_OVER}
 local P = '${PREFIX}'
 local LAYOUT = '${VERSION}'
 -- Ids that a server which has lost some may have given out already are not given out again.

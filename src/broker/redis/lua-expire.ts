@@ -49,6 +49,14 @@ local function note_gone(audience, entries, list)
   else redis.call('HSET', P .. 'journal', 'gone', int(seq), 'gone_without', excluded, 'gone_others', int(others)) end
 end
 
+-- Removes the oldest of an audience that has more than it may. A publish lets some come together, for they cost little more than one; who comes back has it done.
+-- For the list see note_gone.
+local function trim(audience, limit, list)
+  local key = P .. 'n:' .. audience
+  local excess = redis.call('ZCARD', key) - limit
+  if excess > 0 then note_gone(audience, redis.call('ZPOPMIN', key, math.min(excess, REMOVE_AT_ONCE)), list) end
+end
+
 -- Of an audience of which nothing was left for so long, only that nothing before its last is known need be known.
 local function forget(audience)
   local gone = audience == '' and broadcasts_gone() or gone_for(audience, audience)

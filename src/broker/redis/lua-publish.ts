@@ -56,11 +56,11 @@ local function publish(keys, args)
 
       local there, limit = redis.call('ZCARD', kept), audience == '' and of_all or of_user
       if there == 1 then redis.call('ZADD', P .. 'oldest', args[3], audience) end
-      if there > limit and not swept then -- What has expired goes first, so that it does not crowd out what has not.
-        expire(now, retention)
-        there, swept = redis.call('ZCARD', kept), true
+      if there > limit + math.min(limit / 4, MOST_OVER) then
+        if not swept then expire(now, retention) end -- What has expired goes first, so that it does not crowd out what has not.
+        swept = true
+        trim(audience, limit, gone)
       end
-      if there > limit then note_gone(audience, redis.call('ZPOPMIN', kept, math.min(there - limit, REMOVE_AT_ONCE)), gone) end
 
       local nodes = nowhere
       if audience == '' then

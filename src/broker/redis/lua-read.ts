@@ -22,14 +22,16 @@ local function entries_after(user, after, count)
   return merged
 end
 
--- node, user, now, retention, epoch and seq of the newest that he has ('': none)
+-- node, user, now, retention, limits of a user and of broadcasts, epoch and seq of the newest that he has ('': none)
 local function survey(keys, args)
-  local node, user, now, retention, epoch, after = args[1], args[2], tonumber(args[3]), tonumber(args[4]), args[5], tonumber(args[6])
+  local node, user, now, retention, epoch, after = args[1], args[2], tonumber(args[3]), tonumber(args[4]), args[7], tonumber(args[8])
   local current, seq, lost = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'lost'))
   if epoch == '' then return { current, seq, 0, 0, seq, elsewhere(node) } end
   local known = epoch == current and after <= tonumber(seq)
   if not known then after = 0 end
   local more_due = expire(now, retention) >= REMOVE_AT_ONCE
+  trim('', tonumber(args[6]))
+  if user ~= '' then trim(user, tonumber(args[5])) end
   local from = '(' .. int(after)
   local count = redis.call('ZCOUNT', P .. 'n:', from, '+inf')
   if user ~= '' then count = count - redis.call('ZCOUNT', P .. 'without:' .. user, from, '+inf') + redis.call('ZCOUNT', P .. 'n:' .. user, from, '+inf') end

@@ -67,7 +67,7 @@ export class RedisBroker implements Broker {
     this.cluster = new RedisCluster(this.#node, this.#link, this.#calls)
     this.#acks = new Acks(this.#link)
     this.#publisher = new Publisher({ ...options, node: this.#node, link: this.#link, newEpoch: () => this.#newEpoch, now: () => this.#now() })
-    this.#reader = new RedisReader({ node: this.#node, link: this.#link, cluster: this.cluster, retentionMs: options.retentionMs, now: () => this.#now() })
+    this.#reader = new RedisReader({ ...options, node: this.#node, link: this.#link, cluster: this.cluster, now: () => this.#now() })
   }
 
   /** Resolves when Redis is reached, or was not for a while: then it goes on being tried. */

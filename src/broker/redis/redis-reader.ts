@@ -1,44 +1,38 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Replay } from '../broker.js'
 import type { ReadPage } from '../cluster.js'
+import type { JournalOptions } from '../journal.js'
 import { decodePage } from './messages.js'
 import type { RedisCluster } from './redis-cluster.js'
 import type { RedisLink } from './redis-link.js'
 
 const MAX_BACK_OFF_MS = 500
 
-export interface RedisReaderOptions {
+export interface RedisReaderOptions extends JournalOptions {
   node: string
   link: RedisLink
   cluster: RedisCluster
-  retentionMs: number
   /** In the time of Redis. */
   now: () => number
 }
 
 /** What the journal has for who comes back. */
 export class RedisReader {
-  readonly #node: string
-  readonly #link: RedisLink
-  readonly #cluster: RedisCluster
-  readonly #retentionMs: number
-  readonly #now: () => number
+  readonly #options: RedisReaderOptions
 
-  constructor ({ node, link, cluster, retentionMs, now }: RedisReaderOptions) {
-    this.#node = node
-    this.#link = link
-    this.#cluster = cluster
-    this.#retentionMs = retentionMs
-    this.#now = now
+  constructor (options: RedisReaderOptions) {
+    this.#options = options
   }
 
   async replay (userId: string | null, lastEventId: string | undefined): Promise<Replay> {
     const [, epoch = '?', after = '0'] = /^(.*)-(0|[1-9]\d{0,14})$/.exec(lastEventId ?? '') ?? []
+    const { node, link, cluster, retentionMs, retentionPerUser, retentionBroadcast } = this.#options
     let now = 0 // Of the survey that is answered.
     const survey = async () => {
-      now = this.#now()
-      const attached = userId === null ? undefined : this.#cluster.attach(userId) // Before the survey: they are answered in this order.
-      const [answer] = await Promise.all([this.#link.call('survey', this.#node, userId ?? '', now, this.#retentionMs, lastEventId === undefined ? '' : epoch || '?', after), attached])
+      now = this.#options.now()
+      const attached = userId === null ? undefined : cluster.attach(userId) // Before the survey: they are answered in this order.
+      const asked = lastEventId === undefined ? '' : epoch || '?'
+      const [answer] = await Promise.all([link.call('survey', node, userId ?? '', now, retentionMs, retentionPerUser, retentionBroadcast, asked, after), attached])
       return answer
     }
     const [current, seq, gap, count, from, connectionsElsewhere] = await this.#insist(survey) as [Buffer, Buffer, number, number, Buffer, number]
@@ -53,21 +47,22 @@ export class RedisReader {
   }
 
   /** What ends after `now` is read, if it is still there. */
-  readerOf (userId: string | null, now = this.#now()): ReadPage {
+  readerOf (userId: string | null, now = this.#options.now()): ReadPage {
     return async (after, maxBytes) => {
-      const read = async () => await this.#link.call('read', userId ?? '', now, after, Math.floor(maxBytes))
+      const read = async () => await this.#options.link.call('read', userId ?? '', now, after, Math.floor(maxBytes))
       return decodePage(await this.#insist(read))
     }
   }
 
   /** Reads until there is an answer: a socket that waits for it stays open, however long Redis is away. */
   async #insist (read: () => Promise<unknown>): Promise<unknown> {
+    const { link } = this.#options
     for (;;) {
-      await this.#link.whenReady()
+      await link.whenReady()
       try {
         return await read()
       } catch (error) {
-        if (this.#link.closed) throw error
+        if (link.closed) throw error
         await sleep(Math.random() * MAX_BACK_OFF_MS)
       }
     }
