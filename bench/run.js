@@ -9,7 +9,7 @@ import { describeMachine, FILES_NEEDED, mostFiles, othersUse } from './machine.j
 import { Bench } from './measure/bench.js'
 import { Progress } from './report/progress.js'
 import { write } from './report/write.js'
-import { hasFastApi, howToGetFastApi, installPackages } from './setup.js'
+import { hasFastApi, howToGetFastApi, installPackages, installRedis } from './setup.js'
 import { subjects } from './subjects.js'
 
 // What it has started ends with it.
@@ -41,6 +41,7 @@ if (process.platform !== 'linux') {
 }
 await prepare()
 installPackages()
+if (chosen.some(({ needsRedis }) => needsRedis)) installRedis()
 
 const progress = new Progress()
 const present = subjects.filter(({ name }) => name !== 'fastapi' || hasFastApi())

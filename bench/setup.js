@@ -1,7 +1,8 @@
-// Makes the benchmark ready to run: its packages, and FastAPI where Debian has it.
+// Makes the benchmark ready to run: its packages, and FastAPI and Redis where Debian has them.
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { hasRedis } from './measure/redis-process.js'
 
 const bench = import.meta.dirname
 const debianPackages = ['python3-fastapi', 'python3-uvicorn', 'python3-uvloop', 'python3-websockets', 'python3-httptools']
@@ -22,12 +23,19 @@ export function installPackages () {
 /** Whether FastAPI can be measured; installs it where that may be done. */
 export function hasFastApi () {
   const isThere = () => succeeds('/usr/bin/python3', ['-c', 'import fastapi, httptools, uvicorn, uvloop, websockets'], 'ignore')
-  if (isThere()) return true
+  return isThere() || (installFromDebian(debianPackages) && isThere())
+}
+
+/** Installs Redis where it is missing and that may be done; the figures that need it are left out without it. */
+export function installRedis () {
+  if (!hasRedis()) installFromDebian(['redis-server'])
+}
+
+function installFromDebian (packages) {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false
 
   process.env.DEBIAN_FRONTEND = 'noninteractive'
-  return succeeds('apt-get', ['update', '-qq']) &&
-    succeeds('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...debianPackages]) && isThere()
+  return succeeds('apt-get', ['update', '-qq']) && succeeds('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...packages])
 }
 
 export const howToGetFastApi = `apt-get install ${debianPackages.join(' ')}`

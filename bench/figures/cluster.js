@@ -13,6 +13,7 @@ export const cluster = {
   name: 'cluster',
   title: 'Several nodes on one Redis',
   inQuick: false,
+  needsRedis: true,
 
   async measure (bench) {
     if (!hasRedis()) return {}

@@ -39,6 +39,7 @@ export const interest = {
   name: 'interest',
   title: 'How Redis knows where a notification goes',
   inQuick: false,
+  needsRedis: true,
 
   async measure (bench) {
     if (!hasRedis()) return {}
