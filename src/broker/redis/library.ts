@@ -16,7 +16,7 @@ export const functionName = (name: string): string => `herald${VERSION}_${name}`
 export const REMOVE_AT_ONCE = 200
 const LOOK_AT_ONCE = 20
 
-/** Notifications that an audience may have over its limit, or a quarter of that limit, until they are removed together. */
+/** So many notifications, or a quarter of its limit where that is less, an audience may have over its limit until they are removed together. */
 const MOST_OVER = 20
 
 const common = `

@@ -86,12 +86,15 @@ local function publish(keys, args)
   local heard, receivers = {}, {}
   for name, message in pairs(messages) do heard[name] = redis.call('PUBLISH', P .. 'to:' .. name, table.concat(message)) end
   for i = 1, count do
-    local nodes = reached[i]
-    if nodes and not receivers[nodes] then
-      receivers[nodes] = 0
-      for _, name in ipairs(nodes) do receivers[nodes] = receivers[nodes] + heard[name] end
+    local outcome, nodes = outcomes[i], reached[i]
+    if nodes then
+      if not receivers[nodes] then
+        receivers[nodes] = 0
+        for _, name in ipairs(nodes) do receivers[nodes] = receivers[nodes] + heard[name] end
+      end
+      outcome = overlaps[i] and { receivers[nodes], overlaps[i] } or receivers[nodes]
     end
-    answer[i + 2] = nodes and (overlaps[i] and { receivers[nodes], overlaps[i] } or receivers[nodes]) or outcomes[i]
+    answer[i + 2] = outcome
   end
   return answer
 end
