@@ -4,6 +4,7 @@ import { encodeNotification } from '../../src/protocol/server-frames.js'
 import { build } from '../support/app.js'
 import { startRedis } from '../support/redis.js'
 import { hasTool } from '../support/tools.js'
+import { until } from '../support/wait.js'
 
 if (!hasTool(t, 'redis')) process.exit()
 
@@ -90,4 +91,31 @@ t.test('what is over a limit is removed together, and nobody who comes back sees
     counts.push(...kept())
   }
   t.strictSame(counts, [9, 9, 10, 10, 8, 8, 9, 9, 10, 10, 8, 8])
+})
+
+t.test('of what is over a large limit no more than twenty wait', async (t) => {
+  const redis = await startRedis(t)
+  const { app } = await build(t, { BROKER_URL: redis.url, RETENTION_PER_USER: 100 })
+  const send = async (count: number) => {
+    await Promise.all(Array.from({ length: count }, async () => await app.notifications.sendToUser('ada', { notificationType: 'info', data: {} })))
+    return redis.cli('ZCARD', `${PREFIX}n:ada`)
+  }
+
+  t.equal(await send(120), '120')
+  t.equal(await send(1), '100')
+})
+
+t.test('what was over a limit does not come back when something else has ended before its time', async (t) => {
+  const redis = await startRedis(t)
+  const { app } = await build(t, { BROKER_URL: redis.url, RETENTION_BROADCAST: 4 })
+  const kept = () => redis.cli('ZCARD', `${PREFIX}n:`)
+  const send = async (more: { ttl?: number } = {}) => await app.notifications.broadcast({ notificationType: 'info', data: {}, ...more })
+  for (let i = 0; i < 5; i++) await send()
+  t.equal(kept(), '5')
+
+  await send({ ttl: 1 })
+  await send()
+  t.equal(kept(), '4')
+
+  await until(() => kept() === '3', 5_000)
 })

@@ -49,7 +49,8 @@ local function note_gone(audience, entries, list)
   else redis.call('HSET', P .. 'journal', 'gone', int(seq), 'gone_without', excluded, 'gone_others', int(others)) end
 end
 
--- Removes the oldest of an audience that has more than it may. A publish lets some come together, for they cost little more than one; who comes back has it done.
+-- Removes the oldest of an audience that has more than it may, REMOVE_AT_ONCE at most. A publish lets some come together, for they cost little more than one;
+-- who comes back has it done.
 -- For the list see note_gone.
 local function trim(audience, limit, list)
   local key = P .. 'n:' .. audience

@@ -34,6 +34,8 @@ local function publish(keys, args)
   for i = 1, count do audiences[i] = args[3 * i + 5] end
   local users = redis.call('HMGET', P .. 'users', unpack(audiences))
   local outcomes, overlaps, reached, messages, gone, swept = {}, {}, {}, {}, {}, false
+  -- While something ends before its time, an audience is trimmed at once: else, when that has ended, what was over the limit would not be over it any more.
+  local may_wait = redis.call('EXISTS', P .. 'expiry') == 0
   local hear, nowhere = {}, {} -- Many users have their sockets at the same nodes.
   -- Without those that are being removed: such a node must not hear of some users and miss others, as it goes on behind the last that it heard.
   local everybody, there_are = redis.call('ZRANGEBYSCORE', P .. 'nodes', '(0', '+inf'), {}
@@ -51,12 +53,15 @@ local function publish(keys, args)
     elseif added then
       seq = seq + 1
       if key ~= '' then redis.call('SET', P .. 'k:' .. key, cjson.encode({ fingerprint = fingerprint, till = now + keep, id = epoch .. '-' .. next }), 'PX', int(keep)) end
-      if ends ~= '' then redis.call('ZADD', P .. 'expiry', ends, next .. ':' .. audience) end
+      if ends ~= '' then
+        redis.call('ZADD', P .. 'expiry', ends, next .. ':' .. audience)
+        may_wait = false
+      end
       if excluded ~= '' then redis.call('ZADD', P .. 'without:' .. excluded, next, next) end
 
       local there, limit = redis.call('ZCARD', kept), audience == '' and of_all or of_user
       if there == 1 then redis.call('ZADD', P .. 'oldest', args[3], audience) end
-      if there > limit + math.min(limit / 4, MOST_OVER) then
+      if there > limit + (may_wait and math.min(limit / 4, MOST_OVER) or 0) then
         if not swept then expire(now, retention) end -- What has expired goes first, so that it does not crowd out what has not.
         swept = true
         trim(audience, limit, gone)

@@ -37,7 +37,7 @@ export type Outcome =
 
 /** What `publish` (`lua-publish.ts`) answers; none: it was too late. */
 export function decodeOutcomes (answer: unknown): Outcome[] {
-  const [epoch, before, ...outcomes] = answer as [epoch: Buffer, before: Buffer, ...outcomes: Array<number | [number, number] | [status: Buffer, text: Buffer]>]
+  const [epoch, before, ...outcomes] = answer as [epoch: Buffer, before: Buffer, ...outcomes: Array<number | [number, number] | [status: Buffer, text?: Buffer]>]
   let seq = Number(before)
   return outcomes.map((outcome) => {
     const [first, second] = typeof outcome === 'number' ? [outcome, 0] : outcome
