@@ -4,29 +4,53 @@ import type { ResumingClient } from './resuming-client.js'
 
 const seqOf = (id: string): number => Number(id.slice(id.lastIndexOf('-') + 1))
 
-export interface Tally {
-  answered: number
-  unanswered: number
-  refused: number
+/** What clients have got. */
+export interface Arrivals {
   received: number
   resumes: number
   replayed: number
+  /** How often they were told when to come back. */
+  told: number
   /** What is wrong, in lines. */
   problems: string[]
 }
 
+export interface Tally extends Arrivals {
+  answered: number
+  unanswered: number
+  refused: number
+}
+
 /** What came of all that was posted, when what was answered has had `waitMs` to arrive. */
 export async function tally (clients: ResumingClient[], posters: Poster[], waitMs: number): Promise<Tally> {
-  const answered = posters.flatMap((poster) => poster.answered)
-  const lost = await checkNothingLost(clients, answered, waitMs)
+  return tallyOf(posters, [await arrivals(clients, answeredBy(posters), waitMs)])
+}
+
+export const answeredBy = (posters: Poster[]): Posted[] => posters.flatMap(({ answered }) => answered)
+
+/** What clients have got when what was answered has had `waitMs` to arrive. */
+export async function arrivals (clients: ResumingClient[], answered: Posted[], waitMs: number): Promise<Arrivals> {
+  const problems = await checkNothingLost(clients, answered, waitMs)
   return {
-    answered: answered.length,
-    unanswered: sumOf(posters, ({ unanswered }) => unanswered),
-    refused: sumOf(posters, ({ refused }) => refused),
     received: sumOf(clients, ({ received }) => received.length),
     resumes: sumOf(clients, ({ resumes }) => resumes),
     replayed: sumOf(clients, ({ replayed }) => replayed),
-    problems: [...posters.flatMap(({ problems }) => problems), ...lost]
+    told: sumOf(clients, ({ told }) => told),
+    problems
+  }
+}
+
+/** `arrived`: what each group of clients has got. */
+export function tallyOf (posters: Poster[], arrived: Arrivals[]): Tally {
+  return {
+    answered: answeredBy(posters).length,
+    unanswered: sumOf(posters, ({ unanswered }) => unanswered),
+    refused: sumOf(posters, ({ refused }) => refused),
+    received: sumOf(arrived, ({ received }) => received),
+    resumes: sumOf(arrived, ({ resumes }) => resumes),
+    replayed: sumOf(arrived, ({ replayed }) => replayed),
+    told: sumOf(arrived, ({ told }) => told),
+    problems: [...posters, ...arrived].flatMap(({ problems }) => problems)
   }
 }
 

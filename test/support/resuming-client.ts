@@ -1,9 +1,10 @@
 import { WebSocket } from 'ws'
 import type { Owner } from './process.js'
 
-/** So many clients of these users in turn, every so many of them anonymous. `ws`: the address of the anonymous socket. `kinds`: how they come back, in turn. */
-export function resumingClients ({ count, users, anonymousEvery, ws, kinds = ['never'] }: { count: number, users: string[], anonymousEvery: number, ws: string, kinds?: CountsFrom[] }): ResumingClient[] {
-  return Array.from({ length: count }, (_, i) => {
+/** So many clients of these users in turn, every so many of them anonymous. `first`: how many there are before them. `ws`: the address of the anonymous socket. `kinds`: how they come back, in turn. */
+export function resumingClients ({ first = 0, count, users, anonymousEvery, ws, kinds = ['never'] }: { first?: number, count: number, users: string[], anonymousEvery: number, ws: string, kinds?: CountsFrom[] }): ResumingClient[] {
+  return Array.from({ length: count }, (_, n) => {
+    const i = first + n
     const userId = i % anonymousEvery === anonymousEvery - 1 ? null : users[i % users.length] ?? null
     return new ResumingClient(userId, () => `${ws}${userId === null ? '' : `/${userId}`}`, kinds[i % kinds.length])
   })

@@ -1,31 +1,33 @@
 import { join } from 'node:path'
-import { startBalancer } from '../../example/balancer.js'
 import { freePort } from '../../scripts/ports.js'
 import { SECRET } from './app.js'
-import { sumOf, type Tally, tally } from './nothing-lost.js'
+import { Crowd } from './crowd.js'
+import { sumOf, type Tally, tallyOf } from './nothing-lost.js'
 import { Poster } from './poster.js'
-import { type Owner, root, type Server, startServer, withOwner } from './process.js'
+import { type Owner, root, type Server, start, startServer, withOwner } from './process.js'
 import { type RedisServer, startRedis } from './redis.js'
-import { type CountsFrom, resumingClients } from './resuming-client.js'
+import type { CountsFrom } from './resuming-client.js'
 import { until } from './wait.js'
 
 const USERS = Array.from({ length: 100 }, (_, i) => `user${i}`)
 const NODES = 2
-/** Between notifications; a fifth of them are broadcasts, each of which holds up all clients here, who come back late by that. */
+/** Between notifications; a fifth of them are broadcasts, each of which keeps a process of clients busy, who come back late by that. */
 const PAUSE_MS = 250
-/** Clients that connect together at the beginning. */
-const AT_ONCE = 100
+/** Processes that the clients live in. */
+const CROWDS = 2
+const ARRIVAL_MS = 30_000
 const RATE_WINDOW_MS = 1000
 
-/** Of ten clients: how they come back. */
-const KINDS: CountsFrom[] = ['frame', 'close', 'frame', 'close', 'frame', 'never', 'frame', 'close', 'frame', 'close']
+/** Of ten clients: how they come back. Those that the balancer gives to one node, every other one mostly, are of all kinds. */
+const KINDS: CountsFrom[] = ['frame', 'frame', 'close', 'close', 'frame', 'frame', 'close', 'close', 'never', 'frame']
 
 export interface RollingResult extends Tally {
   clients: number
-  /** How often clients were told to come back. */
-  told: number
-  /** For each: who was there, how it ended, the busiest second of any node against the even rate, and who was refused because a node was stopping. */
-  restarts: Array<{ sockets: number, stopMs: number, code: number | null, evenPerSecond: number, peakPerSecond: number, refusals: number }>
+  /**
+   * For each: how many were there, and how many others were still on their way back from the restart before; how it ended;
+   * the busiest second of any node against the even rate of all of them; and who was refused because a node was stopping.
+   */
+  restarts: Array<{ sockets: number, away: number, stopMs: number, code: number | null, evenPerSecond: number, peakPerSecond: number, refusals: number }>
 }
 
 /** Two nodes on one Redis behind a balancer, with clients that come back in each of the ways; both nodes are stopped and started again, one after the other. */
@@ -37,18 +39,16 @@ export async function rollingRestart ({ clients: count, drainSeconds, onStep = (
     const nodes: Server[] = []
     while (ports.length < NODES) ports.push(await freePort())
     for (const port of ports) nodes.push(await startNode(owner, port, redis, drainSeconds))
-    const balancer = await startBalancer(0, () => ports)
-    owner.teardown(() => { balancer.close() })
-    const { port } = balancer.address() as { port: number }
-    const base = `127.0.0.1:${port}/api/v1/ws`
+    const base = `127.0.0.1:${await balance(owner, ports)}/api/v1/ws`
 
-    const clients = resumingClients({ count, users: USERS, anonymousEvery: 7, ws: `ws://${base}`, kinds: KINDS })
+    const crowds = Array.from({ length: CROWDS }, (_, i) => {
+      const [first = 0, end = 0] = [i, i + 1].map((part) => Math.round(count * part / CROWDS))
+      return new Crowd(owner, { first, count: end - first, users: USERS, anonymousEvery: 7, ws: `ws://${base}`, kinds: KINDS })
+    })
     const poster = new Poster({ name: 'poster', users: USERS, address: () => `http://${base}`, insists: false, pauseMs: PAUSE_MS })
-    for (const one of [poster, ...clients]) owner.teardown(() => { one.stop() })
-    for (let i = 0; i < count; i += AT_ONCE) {
-      await Promise.all(clients.slice(i, i + AT_ONCE).map(async (client) => { await client.start() }))
-      onStep(`${i + AT_ONCE} connected`)
-    }
+    owner.teardown(() => { poster.stop() })
+    onStep('connecting')
+    await Promise.all(crowds.map(async (crowd) => { await crowd.connect() }))
     const running = poster.run()
     const restarts: Restart[] = []
     for (const [i, node] of nodes.slice().entries()) {
@@ -64,16 +64,27 @@ export async function rollingRestart ({ clients: count, drainSeconds, onStep = (
     poster.stop()
     await running
 
-    const { problems, ...arrived } = await tally(clients, [poster], 30_000)
-    const measured = restarts.map((restart, i) => measure(restart, nodes, restarts[i + 1]?.stoppedAt ?? Infinity, drainSeconds))
+    const arrived = await Promise.all(crowds.map(async (crowd) => await crowd.arrivals(poster.answered, ARRIVAL_MS)))
+    const { problems, ...counts } = tallyOf([poster], arrived)
+    const measured = restarts.map((restart, i) => measure(restart, nodes, restarts[i + 1]?.stoppedAt ?? Infinity, { clients: count, drainSeconds }))
     return {
       clients: count,
-      ...arrived,
-      told: sumOf(clients, ({ told }) => told),
+      ...counts,
       restarts: measured,
       problems: [...problems, ...measured.flatMap((restart) => problemsOf(restart))]
     }
   })
+}
+
+/** Starts a balancer, in a process of its own; resolves with its port. */
+async function balance (owner: Owner, ports: number[]): Promise<number> {
+  const script = `import('./example/balancer.js').then(async ({ startBalancer }) => {
+    const server = await startBalancer(0, () => ${JSON.stringify(ports)})
+    console.log('port', server.address().port)
+  })`
+  const { stdout, stderr } = start(owner, process.execPath, ['-e', script])
+  const [, port] = await stdout.match(/^port (\d+)/).catch(() => { throw new Error(`the balancer did not start: ${stderr.text}`) })
+  return Number(port)
 }
 
 async function startNode (owner: Owner, port: number, { url }: RedisServer, drainSeconds: number): Promise<Server> {
@@ -93,24 +104,30 @@ async function startNode (owner: Owner, port: number, { url }: RedisServer, drai
 interface Restart { node: Server, stoppedAt: number, stopMs: number, code: number | null }
 
 /** What the logs of all nodes say of a restart, before the next one or until `to`. */
-function measure ({ node, stoppedAt, stopMs, code }: Restart, nodes: Server[], to: number, drainSeconds: number): RollingResult['restarts'][number] {
-  const sockets = timesOf(node, 'disconnected', stoppedAt, to).length
+function measure ({ node, stoppedAt, stopMs, code }: Restart, nodes: Server[], to: number, { clients, drainSeconds }: { clients: number, drainSeconds: number }): RollingResult['restarts'][number] {
+  const sockets = socketsOf(node, stoppedAt)
+  const away = clients - sumOf(nodes, (one) => socketsOf(one, stoppedAt))
   return {
     sockets,
+    away,
     stopMs,
     code,
-    evenPerSecond: Math.round(sockets / drainSeconds),
+    evenPerSecond: Math.round((sockets + away) / drainSeconds),
     peakPerSecond: Math.max(...nodes.map((one) => peak(timesOf(one, 'connected', stoppedAt, to)))),
     refusals: timesOf(node, 'refused', stoppedAt, to).length
   }
 }
 
-function problemsOf ({ code, peakPerSecond, evenPerSecond }: RollingResult['restarts'][number]): string[] {
+function problemsOf ({ code, sockets, away, peakPerSecond, evenPerSecond }: RollingResult['restarts'][number]): string[] {
   return [
     ...(code === 0 ? [] : [`a node ended with ${String(code)}`]),
+    ...(away <= sockets / 2 ? [] : [`${away} were still away when the next node was stopped`]),
     ...(peakPerSecond <= 2 * evenPerSecond ? [] : [`${peakPerSecond} came back to one node in a second, where ${evenPerSecond} would be even`])
   ]
 }
+
+/** How many were open at a node at some time. */
+const socketsOf = (node: Server, at: number): number => timesOf(node, 'connected', 0, at).length - timesOf(node, 'disconnected', 0, at).length
 
 /** When a node logged this, in some time. */
 const timesOf = ({ stdout }: Server, what: string, from: number, to: number): number[] => stdout.all
