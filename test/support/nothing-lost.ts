@@ -26,7 +26,7 @@ export async function tally (clients: ResumingClient[], posters: Poster[], waitM
   return tallyOf(posters, [await arrivals(clients, answeredBy(posters), waitMs)])
 }
 
-export const answeredBy = (posters: Poster[]): Posted[] => posters.flatMap(({ answered }) => answered)
+const answeredBy = (posters: Poster[]): Posted[] => posters.flatMap(({ answered }) => answered)
 
 /** What clients have got when what was answered has had `waitMs` to arrive. */
 export async function arrivals (clients: ResumingClient[], answered: Posted[], waitMs: number): Promise<Arrivals> {
