@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { freePort } from '../../scripts/ports.js'
 import { SECRET } from './app.js'
 import { Crowd } from './crowd.js'
-import { sumOf, type Tally, tallyOf } from './nothing-lost.js'
+import { type Tally, tallyOf } from './nothing-lost.js'
 import { Poster } from './poster.js'
 import { type Owner, root, type Server, start, startServer, withOwner } from './process.js'
 import { type RedisServer, startRedis } from './redis.js'
@@ -23,11 +23,8 @@ const KINDS: CountsFrom[] = ['frame', 'frame', 'close', 'close', 'frame', 'frame
 
 export interface RollingResult extends Tally {
   clients: number
-  /**
-   * For each: how many were there, and how many others were still on their way back from the restart before; how it ended;
-   * the busiest second of any node against the even rate of all of them; and who was refused because a node was stopping.
-   */
-  restarts: Array<{ sockets: number, away: number, stopMs: number, code: number | null, evenPerSecond: number, peakPerSecond: number, refusals: number }>
+  /** For each: who was there, how it ended, the busiest second of any node against the even rate, and who was refused because a node was stopping. */
+  restarts: Array<{ sockets: number, stopMs: number, code: number | null, evenPerSecond: number, peakPerSecond: number, refusals: number }>
 }
 
 /** Two nodes on one Redis behind a balancer, with clients that come back in each of the ways; both nodes are stopped and started again, one after the other. */
@@ -66,7 +63,7 @@ export async function rollingRestart ({ clients: count, drainSeconds, onStep = (
 
     const arrived = await Promise.all(crowds.map(async (crowd) => await crowd.arrivals(poster.answered, ARRIVAL_MS)))
     const { problems, ...counts } = tallyOf([poster], arrived)
-    const measured = restarts.map((restart, i) => measure(restart, nodes, restarts[i + 1]?.stoppedAt ?? Infinity, { clients: count, drainSeconds }))
+    const measured = restarts.map((restart, i) => measure(restart, nodes, restarts[i + 1]?.stoppedAt ?? Infinity, drainSeconds))
     return {
       clients: count,
       ...counts,
@@ -104,30 +101,24 @@ async function startNode (owner: Owner, port: number, { url }: RedisServer, drai
 interface Restart { node: Server, stoppedAt: number, stopMs: number, code: number | null }
 
 /** What the logs of all nodes say of a restart, before the next one or until `to`. */
-function measure ({ node, stoppedAt, stopMs, code }: Restart, nodes: Server[], to: number, { clients, drainSeconds }: { clients: number, drainSeconds: number }): RollingResult['restarts'][number] {
-  const sockets = socketsOf(node, stoppedAt)
-  const away = clients - sumOf(nodes, (one) => socketsOf(one, stoppedAt))
+function measure ({ node, stoppedAt, stopMs, code }: Restart, nodes: Server[], to: number, drainSeconds: number): RollingResult['restarts'][number] {
+  const sockets = timesOf(node, 'disconnected', stoppedAt, to).length
   return {
     sockets,
-    away,
     stopMs,
     code,
-    evenPerSecond: Math.round((sockets + away) / drainSeconds),
+    evenPerSecond: Math.round(sockets / drainSeconds),
     peakPerSecond: Math.max(...nodes.map((one) => peak(timesOf(one, 'connected', stoppedAt, to)))),
     refusals: timesOf(node, 'refused', stoppedAt, to).length
   }
 }
 
-function problemsOf ({ code, sockets, away, peakPerSecond, evenPerSecond }: RollingResult['restarts'][number]): string[] {
+function problemsOf ({ code, peakPerSecond, evenPerSecond }: RollingResult['restarts'][number]): string[] {
   return [
     ...(code === 0 ? [] : [`a node ended with ${String(code)}`]),
-    ...(away <= sockets / 2 ? [] : [`${away} were still away when the next node was stopped`]),
     ...(peakPerSecond <= 2 * evenPerSecond ? [] : [`${peakPerSecond} came back to one node in a second, where ${evenPerSecond} would be even`])
   ]
 }
-
-/** How many were open at a node at some time. */
-const socketsOf = (node: Server, at: number): number => timesOf(node, 'connected', 0, at).length - timesOf(node, 'disconnected', 0, at).length
 
 /** When a node logged this, in some time. */
 const timesOf = ({ stdout }: Server, what: string, from: number, to: number): number[] => stdout.all
