@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import websocket from '@fastify/websocket'
+import websocket, { type WebSocket } from '@fastify/websocket'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 
@@ -38,19 +38,24 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
   const bounds = { closeTimeout: HANDSHAKE_TIMEOUT_MS, maxFragments: MAX_PIECES, maxBufferedChunks: Math.max(MAX_PIECES, maxMessageBytes / 64) }
   await fastify.register(websocket, {
     // One message of a socket in a turn of the event loop: who sends thousands at once does not keep the others waiting.
-    options: { server: upgrades as Server, maxPayload: maxMessageBytes, perMessageDeflate: false, allowSynchronousEvents: false, ...bounds },
+    // `ws` answers no pings: what it does that with keeps a socket that is gone from being collected young.
+    options: { server: upgrades as Server, maxPayload: maxMessageBytes, perMessageDeflate: false, allowSynchronousEvents: false, autoPong: false, ...bounds },
     // The sockets of an application that this is part of; the connection manager closes its own.
     preClose (done) {
       for (const client of fastify.websocketServer.clients) client.close()
       done()
     }
   })
+  // The routes of an application that this is part of find what they expect of `ws`.
+  fastify.websocketServer.on('connection', (socket) => { socket.on('ping', answerPing) })
   fastify.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (socket instanceof Socket) socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => { socket.destroy() })
     if (isUpgrade(request)) upgrades.emit('upgrade', request, socket, head)
     else serveWithoutUpgrade(fastify.server, request, socket, head)
   })
 }
+
+function answerPing (this: WebSocket, payload: Buffer): void { this.pong(payload) }
 
 const isUpgrade = ({ method, headers }: { method?: string | undefined, headers: IncomingMessage['headers'] }) =>
   method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket' && /(^|,)\s*upgrade\s*(,|$)/i.test(headers.connection ?? '')

@@ -127,13 +127,14 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     fastify.websocketServer.clients?.delete(socket)
     socket.removeAllListeners()
     // `ws` closes by itself when the peer does, or breaks the protocol: what was queued goes first, and nothing may follow.
-    const { close } = socket
-    socket.close = (...args) => {
+    const { close: shakeHands } = socket
+    const close: WebSocket['close'] = (...args) => {
       const [code = NO_STATUS, reason = ''] = args
       connection.flush()
       connection.closed(code, reason.toString())
-      close.apply(socket, args)
+      shakeHands.apply(socket, args)
     }
+    socket.close = close
     socket.on('error', (error) => { fastify.log.debug({ err: error, connection_id: connection.id }, 'the peer broke the protocol') })
     socket.on('close', (code, reason) => { connections.closed(connection, code, reason.toString()) })
     // `ws` would answer pings past the queue and its bound, and cut off who sends many at once without a word.

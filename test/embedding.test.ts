@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import cors from '@fastify/cors'
 import jwt from '@fastify/jwt'
 import fastifyStatic from '@fastify/static'
@@ -81,7 +82,10 @@ t.test('an application that has none of the plugins can register herald, and its
   const service = await listen(app)
 
   t.match(await (await connect(t, addressOf(service, 'ada'))).next(), { type: 'connection_status' })
-  t.match(await (await connect(t, `${service.address.replace('http', 'ws')}/own-socket`)).next(), { type: 'own' })
+  const own = await connect(t, `${service.address.replace('http', 'ws')}/own-socket`)
+  t.match(await own.next(), { type: 'own' })
+  own.socket.ping('of the client')
+  t.same((await once(own.socket, 'pong'))[0].toString(), 'of the client')
   t.match(await (await fetch(`${service.address}/fails`)).json(), { statusCode: 500, message: 'of the application' })
   t.match(await (await fetch(`${service.address}/nowhere`)).json(), { statusCode: 404, error: 'Not Found' })
 })

@@ -37,7 +37,7 @@ interface Pass {
  */
 export class FanOut {
   readonly #users: UserIndex
-  readonly #queued = new Set<Connection>()
+  #queued = new Set<Connection>()
   #pending: Pending[] = []
   #pass: Pass | undefined
   #turn: Promise<void> | undefined
@@ -111,7 +111,7 @@ export class FanOut {
       this.catchUp(connection)
       connection.flush()
     }
-    this.#queued.clear()
+    this.#queued = new Set() // One that is cleared keeps what was in it from being collected young.
     if (this.#pass === undefined && this.#pending.length > 0) this.#startPass()
   }
 

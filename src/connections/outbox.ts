@@ -57,10 +57,11 @@ export class Outbox {
 
   #waitForDrain (): void {
     this.#full = true
-    this.#transport.onDrain = () => {
+    const onDrain = () => {
       this.#full = false
       this.#owner.flush()
     }
+    this.#transport.onDrain = onDrain
   }
 
   /** Takes the frames for one write from the front. */

@@ -11,17 +11,18 @@ const PONG_BYTES = 6
  * Only a pong that is read by itself, where a frame begins, is taken. All else goes on, and from `ws` come the pongs in it.
  */
 export function takePongs (socket: Duplex, onPong: () => void): void {
-  const { push } = socket
+  const { push: pushOn } = socket
   /** Bytes until the next frame begins; NaN: it is not known any more. */
   let left = socket.readableLength === 0 ? 0 : NaN
-  socket.push = (chunk: Buffer | null, ...rest) => {
+  const push: Duplex['push'] = (chunk: Buffer | null, ...rest) => {
     if (chunk !== null && left === 0 && isPong(chunk) && !socket.isPaused()) {
       onPong()
       return true
     }
     if (chunk !== null) left = leftAfter(chunk, left)
-    return push.call(socket, chunk, ...rest)
+    return pushOn.call(socket, chunk, ...rest)
   }
+  socket.push = push
 }
 
 const isPong = (bytes: Buffer): boolean => bytes.length === PONG_BYTES && bytes[0] === PONG && bytes[1] === MASKED

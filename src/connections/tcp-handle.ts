@@ -30,11 +30,12 @@ export const canWriteToHandles = (): boolean => Request !== undefined
 /** Looks at the request of the write that follows. */
 export function learnRequest (handle: TcpHandle): void {
   const { writeBuffer } = handle
-  handle.writeBuffer = (request, bytes) => {
+  const learn: TcpHandle['writeBuffer'] = (request, bytes) => {
     Request = request.constructor as new () => WriteRequest
     handle.writeBuffer = writeBuffer
     return writeBuffer.call(handle, request, bytes)
   }
+  handle.writeBuffer = learn
 }
 
 /** Writes to a handle for which nothing waits. Says whether the kernel took all; if not, `whenWritten` is to be called before the next write to any. */
