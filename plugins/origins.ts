@@ -1,5 +1,6 @@
-import cors from '@fastify/cors'
-import type { FastifyPluginAsync, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
+import { promisify } from 'node:util'
+import cors, { type FastifyCorsOptions } from '@fastify/cors'
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, onRequestHookHandler, preHandlerAsyncHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { originAllowed, type OriginPolicy } from '../src/access/origins.js'
 import { AppError } from '../src/errors.js'
@@ -15,8 +16,17 @@ declare module 'fastify' {
 const originsPlugin: FastifyPluginAsync<OriginPolicy> = async (fastify, policy) => {
   const allowed = ({ headers, host }: FastifyRequest) => headers.origin === undefined || originAllowed(headers.origin, host, policy)
 
-  /** Services ask nothing, and then no headers need be written that nobody reads. */
+  /** Services ask nothing. */
   const asks = ({ method, headers }: FastifyRequest) => method === 'OPTIONS' || headers.origin !== undefined
+  /** The library builds its options anew for each request, so those that ask nothing are kept from it. */
+  const forPages: FastifyInstance = Object.create(fastify, {
+    addHook: {
+      value: (name: 'onRequest', hook: onRequestHookHandler) => fastify.addHook(name, function (request, reply, done) {
+        if (asks(request)) hook.call(this, request, reply, done)
+        else done()
+      })
+    }
+  })
   const notShared = { origin: false }
   const shared = {
     origin: true,
@@ -28,8 +38,8 @@ const originsPlugin: FastifyPluginAsync<OriginPolicy> = async (fastify, policy) 
   }
   // An application that this is part of may answer CORS for all of its addresses already.
   if (!fastify.hasRequestDecorator('corsPreflightEnabled')) {
-    await fastify.register(cors, {
-      delegator: (request, done) => { done(null, asks(request) && allowed(request) ? shared : notShared) }
+    await promisify<FastifyInstance, FastifyCorsOptions>(cors)(forPages, {
+      delegator: (request, done) => { done(null, allowed(request) ? shared : notShared) }
     })
   }
   fastify.decorate('checkOrigin', async (request) => {
