@@ -16,6 +16,9 @@ const HANDSHAKE_TIMEOUT_MS = 5000
 /** In how many fragments a message may come, and a frame of usual size in how many reads: each is held in a buffer of its own, of some 200 bytes, until the whole is there. */
 const MAX_PIECES = 1024
 
+/** Pongs that may wait to be written to one socket. */
+const MAX_WAITING_PONGS = 60
+
 /**
  * Upgrades, and the route constraint `upgrade: 'none'` for a resource that shares its path with a socket.
  * There can be one upgrade listener in an application: where there is one already, its sockets are used.
@@ -46,8 +49,8 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
       done()
     }
   })
-  // The routes of an application that this is part of find what they expect of `ws`.
-  fastify.websocketServer.on('connection', (socket) => { socket.on('ping', answerPing) })
+  // For the routes of an application that this is part of; herald's own take all listeners off their sockets.
+  fastify.websocketServer.on('connection', answerPings)
   fastify.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (socket instanceof Socket) socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => { socket.destroy() })
     if (isUpgrade(request)) upgrades.emit('upgrade', request, socket, head)
@@ -55,7 +58,20 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
   })
 }
 
-function answerPing (this: WebSocket, payload: Buffer): void { this.pong(payload) }
+/** As `ws` does it by itself (RFC 6455 §5.5.3): who sends pings and reads no pongs is cut off. */
+function answerPings (socket: WebSocket): void {
+  let waiting = 0
+  const written = () => { waiting-- }
+  socket.on('ping', (payload) => {
+    if (socket.readyState !== socket.OPEN) return
+    if (waiting === MAX_WAITING_PONGS) {
+      socket.terminate()
+      return
+    }
+    waiting++
+    socket.pong(payload, undefined, written)
+  })
+}
 
 const isUpgrade = ({ method, headers }: { method?: string | undefined, headers: IncomingMessage['headers'] }) =>
   method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket' && /(^|,)\s*upgrade\s*(,|$)/i.test(headers.connection ?? '')

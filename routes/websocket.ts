@@ -137,9 +137,8 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     socket.close = close
     socket.on('error', (error) => { fastify.log.debug({ err: error, connection_id: connection.id }, 'the peer broke the protocol') })
     socket.on('close', (code, reason) => { connections.closed(connection, code, reason.toString()) })
-    // `ws` would answer pings past the queue and its bound, and cut off who sends many at once without a word.
-    const answerNothing = (_payload: unknown, _mask?: boolean, done?: () => void) => { done?.() }
-    socket.pong = answerNothing as WebSocket['pong']
+    // A server that the application had before would answer pings past the queue and its bound, and cut off who sends many at once without a word.
+    socket.pong = answerNothing
     socket.on('ping', (payload) => { receivePing(connection, payload, Date.now()) })
     const answered = () => { receivePong(connection, Date.now()) }
     socket.on('pong', answered)
@@ -159,6 +158,8 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     connection.close('internal_error')
   }
 }
+
+const answerNothing = ((_payload: unknown, _mask?: boolean, done?: () => void) => { done?.() }) as WebSocket['pong']
 
 export default fp(websocketRoutes, {
   name: 'routes/websocket',

@@ -9,7 +9,10 @@ import t, { type Test } from 'tap'
 import herald from '../src/app.js'
 import { addressOf, ALL_SCOPES, SECRET } from './support/app.js'
 import { connect, refusal } from './support/client.js'
+import { clientFrame, opcodes } from './support/client-frames.js'
+import { connectRaw } from './support/raw-client.js'
 import { sign } from './support/token.js'
+import { until } from './support/wait.js'
 
 const OWN_SECRET = 'the secret of the application, not of herald'
 
@@ -46,6 +49,12 @@ t.test('an application that has the same plugins already can register herald', a
   await app.notifications.sendToUser('ada', { notificationType: 'info', data: { title: 'Hello' } })
 
   t.match(await client.next(), { type: 'notification', data: { title: 'Hello' } })
+  const pongs: string[] = []
+  client.socket.on('pong', (payload) => { pongs.push(payload.toString()) })
+  client.socket.ping('of the client')
+  client.send({ type: 'ping' })
+  t.match(await client.next(), { type: 'pong' })
+  t.strictSame(pongs, ['of the client'], 'a ping is answered once')
   t.equal(app.connections.getUserConnectionsCount('ada'), 1)
   t.equal((await refusal(`${service.ws}/ada?token=${sign({ sub: 'ada' }, OWN_SECRET)}`)).status, 401, 'the key is herald\'s own')
   t.equal((await fetch(`${service.http}/test`)).status, 200)
@@ -88,6 +97,21 @@ t.test('an application that has none of the plugins can register herald, and its
   t.same((await once(own.socket, 'pong'))[0].toString(), 'of the client')
   t.match(await (await fetch(`${service.address}/fails`)).json(), { statusCode: 500, message: 'of the application' })
   t.match(await (await fetch(`${service.address}/nowhere`)).json(), { statusCode: 404, error: 'Not Found' })
+})
+
+t.test('who sends pings to a route of the application and reads no pongs is cut off', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET })
+  app.get('/own-socket', { websocket: true }, () => {})
+  const socket = await connectRaw(t, `${(await listen(app)).address.replace('http', 'ws')}/own-socket`)
+  const pings = Buffer.concat(Array<Buffer>(5000).fill(clientFrame(opcodes.ping, Buffer.alloc(125))))
+  socket.pause()
+
+  await until(() => {
+    if (!socket.writableNeedDrain) socket.write(pings)
+    return socket.destroyed
+  }, 20_000)
 })
 
 t.test('a stop of the application closes the sockets of herald with 1001', async (t) => {
