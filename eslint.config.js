@@ -7,7 +7,7 @@ export default [
     files: ['src/**', 'plugins/**', 'routes/**'],
     rules: {
       'no-restricted-syntax': ['error', {
-        selector: 'AssignmentExpression[left.type="MemberExpression"]:matches([right.type="ArrowFunctionExpression"], [right.type="FunctionExpression"])',
+        selector: 'AssignmentExpression[left.type="MemberExpression"]:matches([right.type=/FunctionExpression$/], [right.expression.type=/FunctionExpression$/])',
         message: 'V8 makes such a function in the old generation, where it keeps all that it sees from being collected young: a socket, for one. Assign it from a variable.'
       }]
     }
