@@ -4,7 +4,7 @@ import { publishing } from './lua-publish.js'
 import { reading } from './lua-read.js'
 
 /** Changes when the functions or what they keep do; nodes of two versions must not share a Redis. */
-const VERSION = 5
+const VERSION = 6
 
 /** What every key and channel begins with; the braces put all of them into one hash slot. */
 export const PREFIX = 'herald:{all}:'
@@ -36,10 +36,10 @@ local function time()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- Where the journal stands. A server that was started anew, or has become the master, may lack what was the newest: the ids go on far behind it.
+-- Where the journal stands, and the nodes that are being removed. A server that was started anew, or has become the master, may lack what was the newest: the ids go on far behind it.
 local function settle(new_epoch)
   if not run then run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
-  local epoch, seq, last_run = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'run'))
+  local epoch, seq, last_run, removing = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'run', 'removing'))
   if not epoch then
     epoch, seq = new_epoch, 0
     redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'jump', 0, 'layout', LAYOUT)
@@ -47,7 +47,7 @@ local function settle(new_epoch)
     redis.call('HSET', P .. 'journal', 'run', run, 'jump', seq)
     seq = redis.call('HINCRBY', P .. 'journal', 'seq', JUMP)
   end
-  return epoch, tonumber(seq)
+  return epoch, tonumber(seq), removing or ''
 end
 
 local function nodes_of(user)
@@ -93,7 +93,8 @@ register('sweep', sweep, { 'allow-oom' })
 /**
  * The Redis functions (https://redis.io/docs/latest/develop/programmability/functions-intro/) that every change goes through,
  * each notification all or nothing. They keep, under `PREFIX`:
- *   journal          hash    layout; epoch, seq, run, floor, lost, jump: see `settle`; what has gone of the broadcasts: see `broadcasts_gone`
+ *   journal          hash    layout; epoch, seq, run, floor, lost, jump: see `settle`; what has gone of the broadcasts: see `broadcasts_gone`;
+ *                            removing: the nodes that are being removed, parted by commas
  *   n:<audience>     zset    the notifications for a user, or '' for everybody, by their seqs: see `parse`
  *   without:<user>   zset    seqs of the broadcasts that leave him out
  *   gone             zset    users by the highest seq of what has gone of theirs

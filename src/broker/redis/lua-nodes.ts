@@ -27,6 +27,11 @@ local function set_count(node, user, count)
   if more ~= 0 then redis.call('INCRBY', P .. 'overlap', more) end
 end
 
+-- Where a publish finds it: those that are being removed are few, and mostly none.
+local function note_removing()
+  redis.call('HSET', P .. 'journal', 'removing', table.concat(redis.call('ZRANGEBYSCORE', P .. 'nodes', 0, 0), ','))
+end
+
 -- Removes what is kept of a node, in parts: how many users are left.
 local function drop(node)
   redis.call('HDEL', P .. 'totals', node)
@@ -34,6 +39,7 @@ local function drop(node)
   for _, user in ipairs(redis.call('HRANDFIELD', P .. 'of:' .. node, DROP_AT_ONCE)) do set_count(node, user, 0) end
   local left = redis.call('HLEN', P .. 'of:' .. node)
   if left == 0 then redis.call('ZREM', P .. 'nodes', node) end
+  note_removing()
   return left
 end
 
@@ -55,6 +61,7 @@ local function hello(keys, args)
     redis.call('HSET', P .. 'journal', 'lost', int(heard))
   end
   redis.call('ZADD', P .. 'nodes', int(time()), node)
+  note_removing()
   return { current, int(seq), int(time()) }
 end
 

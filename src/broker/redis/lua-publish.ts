@@ -9,11 +9,12 @@ local function repeated(key, fingerprint, now)
   return { 'repeated', first.id }
 end
 
--- Of the nodes that there are, those where a user has sockets: the text says where, as in the table of users.
-local function hearing(text, there_are)
+-- The nodes where a user has sockets: the text says where, as in the table of users. Without those that are being removed: such a node must not hear of
+-- some users and miss others, as it goes on behind the last that it heard.
+local function hearing(text, removing)
   local nodes = {}
   for name in string.gmatch(text, '([^=,]+)=') do
-    if there_are[name] then nodes[#nodes + 1] = name end
+    if removing == '' or not string.find(removing, name, 1, true) then nodes[#nodes + 1] = name end
   end
   return nodes
 end
@@ -27,19 +28,16 @@ local function publish(keys, args)
   local now, retention, keep = tonumber(args[3]), tonumber(args[4]), tonumber(args[7])
   local of_user, of_all = tonumber(args[5]), tonumber(args[6])
   local count = (#args - 7) / 3
-  local epoch, seq = settle(args[2])
+  local epoch, seq, removing = settle(args[2])
   local answer, last = { epoch, int(seq) }, seq + count
   redis.call('HSET', P .. 'journal', 'seq', int(last))
   local audiences = {}
   for i = 1, count do audiences[i] = args[3 * i + 5] end
   local users = redis.call('HMGET', P .. 'users', unpack(audiences))
   local outcomes, overlaps, reached, messages, gone, swept = {}, {}, {}, {}, {}, false
-  -- While something ends before its time, an audience is trimmed at once: else, when that has ended, what was over the limit would not be over it any more.
-  local may_wait = redis.call('EXISTS', P .. 'expiry') == 0
+  -- What most publishes do not need to know is asked for where it is.
+  local may_wait, everybody
   local hear, nowhere = {}, {} -- Many users have their sockets at the same nodes.
-  -- Without those that are being removed: such a node must not hear of some users and miss others, as it goes on behind the last that it heard.
-  local everybody, there_are = redis.call('ZRANGEBYSCORE', P .. 'nodes', '(0', '+inf'), {}
-  for _, name in ipairs(everybody) do there_are[name] = true end
 
   for i = 1, count do
     local audience, entry, special = audiences[i], args[3 * i + 6], args[3 * i + 7]
@@ -61,18 +59,23 @@ local function publish(keys, args)
 
       local there, limit = redis.call('ZCARD', kept), audience == '' and of_all or of_user
       if there == 1 then redis.call('ZADD', P .. 'oldest', args[3], audience) end
-      if there > limit + (may_wait and math.min(limit / 4, MOST_OVER) or 0) then
-        if not swept then expire(now, retention) end -- What has expired goes first, so that it does not crowd out what has not.
-        swept = true
-        trim(audience, limit, gone)
+      if there > limit then
+        -- While something ends before its time, an audience is trimmed at once: else, when that has ended, what was over the limit would not be over it any more.
+        if may_wait == nil then may_wait = redis.call('EXISTS', P .. 'expiry') == 0 end
+        if there > limit + (may_wait and math.min(limit / 4, MOST_OVER) or 0) then
+          if not swept then expire(now, retention) end -- What has expired goes first, so that it does not crowd out what has not.
+          swept = true
+          trim(audience, limit, gone)
+        end
       end
 
       local nodes = nowhere
       if audience == '' then
+        everybody = everybody or redis.call('ZRANGEBYSCORE', P .. 'nodes', '(0', '+inf')
         nodes, overlaps[i] = everybody, tonumber(redis.call('GET', P .. 'overlap') or 0)
         if excluded ~= '' then overlaps[i] = overlaps[i] - math.max(#nodes_of(excluded) - 1, 0) end
       elseif users[i] then
-        nodes = hear[users[i]] or hearing(users[i], there_are)
+        nodes = hear[users[i]] or hearing(users[i], removing)
         hear[users[i]] = nodes
       end
       local head = '\\n' .. next .. '\\t' .. #entry .. '\\n'
