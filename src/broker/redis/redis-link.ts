@@ -1,11 +1,8 @@
-import { Command, Redis, type RedisOptions } from 'ioredis'
+import { Command, type Redis, type RedisOptions } from 'ioredis'
 import type { LinkState } from '../broker.js'
 import { Beat } from './beat.js'
 import { functionName, library, PREFIX } from './library.js'
-import { readRedisUrl } from './redis-url.js'
-
-const MAX_BACK_OFF_MS = 1000
-const CONNECT_TIMEOUT_MS = 2000
+import { createClient } from './redis-client.js'
 
 /** Ticks that it may take to connect, and to begin anew. */
 const MAX_TICKS_DOWN = 8
@@ -92,9 +89,17 @@ export class RedisLink implements LinkState {
     }
   }
 
-  /** The same, at once and in a write of its own: what is collected for the end of the turn waits until all before it is answered. */
+  /**
+   * The same, at once and in a write of its own: what is collected for the end of the turn waits until all before it is answered.
+   * Redis writes first to whom it came last to have something for. With a ping to be answered before, that is who hears what the call publishes, and not its caller.
+   */
   async callNow (name: string, ...args: Array<string | number>): Promise<unknown> {
-    return await this.#sendNow('fcall', functionName(name), 1, `${PREFIX}journal`, ...args)
+    const { stream } = this.#commands
+    stream.cork()
+    this.#sendNow('ping').catch(() => {}) // The call fails as well.
+    const answer = this.#sendNow('fcall', functionName(name), 1, `${PREFIX}journal`, ...args)
+    stream.uncork()
+    return await answer
   }
 
   /** At once as well; resolves with how many have heard it: 1, or 0 where the node is gone. */
@@ -130,18 +135,7 @@ export class RedisLink implements LinkState {
   }
 
   #connect (more: RedisOptions): Redis {
-    const redis = new Redis({
-      ...readRedisUrl(this.#options.url) as object, // The type of these options is none that the constructor takes.
-      ...more as object,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      disconnectTimeout: 1, // What is broken off has not been answered for a while: nothing is to be waited for.
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false, // Nothing is published twice.
-      maxRetriesPerRequest: 0,
-      retryStrategy: backOff,
-      sentinelRetryStrategy: backOff,
-      reconnectOnError: (error: Error) => error.message.startsWith('READONLY') // It is not the master any more.
-    })
+    const redis = createClient(this.#options.url, more)
     redis.on('error', (error) => { this.#options.onTrouble(bare(error)) })
     redis.on('ready', () => { this.tick() })
     redis.on('close', () => { this.#break(new Error('the connection is closed')) })
@@ -215,5 +209,3 @@ export class RedisLink implements LinkState {
 const bare = (error: unknown): Error => new Error(error instanceof Error ? error.message : String(error))
 
 const channelOf = (node: string): string => `${PREFIX}to:${node}`
-
-const backOff = (attempt: number): number => Math.random() * Math.min(50 * 2 ** attempt, MAX_BACK_OFF_MS)

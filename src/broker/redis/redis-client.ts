@@ -1,0 +1,23 @@
+import { Redis, type RedisOptions } from 'ioredis'
+import { readRedisUrl } from './redis-url.js'
+
+const MAX_BACK_OFF_MS = 1000
+const CONNECT_TIMEOUT_MS = 2000
+
+/** A connection to Redis, which begins at once and is made again whenever it ends; what it was asked meanwhile fails, and is not asked again. */
+export function createClient (url: string, more: RedisOptions): Redis {
+  return new Redis({
+    ...readRedisUrl(url) as object, // The type of these options is none that the constructor takes.
+    ...more as object,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: 1, // What is broken off has not been answered for a while: nothing is to be waited for.
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false, // Nothing is published twice.
+    maxRetriesPerRequest: 0,
+    retryStrategy: backOff,
+    sentinelRetryStrategy: backOff,
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY') // It is not the master any more.
+  })
+}
+
+const backOff = (attempt: number): number => Math.random() * Math.min(50 * 2 ** attempt, MAX_BACK_OFF_MS)
