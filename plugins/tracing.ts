@@ -6,7 +6,7 @@ import { defaultResource, detectResources, envDetector, resourceFromAttributes }
 import { BatchSpanProcessor, ConsoleSpanExporter, NodeTracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace-node'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { withoutQuery } from '../src/access/token.js'
+import { withoutToken } from '../src/access/token.js'
 import type { Tracer } from '../src/tracing.js'
 import { version } from '../src/version.js'
 
@@ -38,7 +38,7 @@ export function startTracing (exporters: string[]): Tracing {
     instrumentHandler: false,
     requestHook (span, { method, url, routeOptions }) {
       span.updateName(`${method} ${routeOptions.url ?? ''}`.trim())
-      span.setAttribute('url.path', withoutQuery(url)) // The instrumentation leaves the query in it, where a token may stand.
+      span.setAttribute('url.path', withoutToken(url)) // The instrumentation leaves all of it.
     }
   })
 

@@ -1,4 +1,4 @@
-import { withoutQuery } from './access/token.js'
+import { withoutToken } from './access/token.js'
 
 interface ErrorEntry {
   /** HTTP status of a refusal that has this code. */
@@ -75,4 +75,4 @@ export class AppError extends Error {
 }
 
 /** What answers a request at an address that there is not. */
-export const notFound = (method: string, url: string): AppError => new AppError('not_found', `there is no ${method} ${withoutQuery(url)}`)
+export const notFound = (method: string, url: string): AppError => new AppError('not_found', `there is no ${method} ${withoutToken(url)}`)

@@ -1,11 +1,11 @@
 import pretty from 'pino-pretty'
-import { withoutQuery } from './access/token.js'
+import { withoutToken } from './access/token.js'
 
 /** Anybody can send a long address: more of it would only fill the log. */
 const MAX_URL_CHARS = 256
 
-/** The beginning of an address, without the query, where a token may stand. */
-export const loggedUrl = (url: string): string => withoutQuery(url).slice(0, MAX_URL_CHARS)
+/** The beginning of an address, without what may be a token. */
+export const loggedUrl = (url: string): string => withoutToken(url).slice(0, MAX_URL_CHARS)
 
 /** What the log says of a request. */
 export const serializers: Record<string, (value: { method?: string, url?: string }) => { method: string, url: string }> = {

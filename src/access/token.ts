@@ -22,5 +22,5 @@ export function extractToken ({ headers, query }: TokenCarrier): string | undefi
   return typeof query === 'object' && query !== null && 'token' in query ? String(query.token) : undefined
 }
 
-/** An address as it may be logged or shown: without its query, where a token may stand. */
-export const withoutQuery = (url: string): string => url.replace(/\?.*/, '')
+/** An address as it may be logged or shown: without its query, where a token may stand, and without one that stands where none belongs. */
+export const withoutToken = (url: string): string => url.replace(/\?.*/, '').replace(/eyJ[\w-]*\.[\w-]*\.[\w-]*/g, '<token>')
