@@ -75,7 +75,14 @@ function checkEach (given: Record<string, unknown>): [Settings, string[]] {
   const problems = new Map<string, string>()
   for (;;) {
     try {
-      return [envSchema<Settings>({ schema: SettingsSchema, data: given, env: false }), [...problems.values()]]
+      const settings = envSchema<Settings>({ schema: SettingsSchema, data: given, env: false })
+      const endless = Object.entries(settings).filter(([, value]) => value === Infinity || value === -Infinity) // They pass for integers there.
+      if (endless.length === 0) return [settings, [...problems.values()]]
+
+      for (const [name] of endless) {
+        problems.set(name, `${name} must be integer, and is ${String(given[name])}`)
+        delete given[name]
+      }
     } catch (error) {
       if (!(error instanceof Error && 'errors' in error)) throw error
 
@@ -110,9 +117,10 @@ function checkTogether (settings: Settings): string[] {
   if (JWT_PUBLIC_KEY !== undefined && !isPublicKey(JWT_PUBLIC_KEY)) problems.push('JWT_PUBLIC_KEY is not a public key in PEM, of RSA, EC or Ed25519')
 
   if (isRedisUrl(BROKER_URL)) problems.push(...faultsOfRedisUrl(BROKER_URL))
-  else if (BROKER_URL !== 'memory:' && !/^file:./.test(BROKER_URL)) problems.push('BROKER_URL must be memory:, file: and a folder, as in file:./data, or redis: and where it is, as in redis://127.0.0.1:6379')
+  else if (BROKER_URL !== 'memory:' && !/^file:(?!\/\/(?!\/[^/]))./.test(BROKER_URL)) problems.push('BROKER_URL must be memory:, file: and a folder, as in file:./data, or redis: and where it is, as in redis://127.0.0.1:6379')
 
   if (ALLOWED_ORIGINS !== undefined && ALLOWED_ORIGINS !== '*') {
+    if (commaList(ALLOWED_ORIGINS).length === 0) problems.push('ALLOWED_ORIGINS names no origin: leave it out, and only pages of the host itself may connect')
     for (const origin of commaList(ALLOWED_ORIGINS)) {
       if (!isOrigin(origin)) problems.push(`ALLOWED_ORIGINS has "${origin}": an origin is like https://app.example.com`)
     }
@@ -168,7 +176,7 @@ function parseTrustProxy (value: string): Config['trustProxy'] {
 /** Also of an application with a scheme of its own, such as `capacitor://localhost`. */
 function isOrigin (text: string): boolean {
   const { origin } = parseOrigin(text) ?? {}
-  return origin === text || (origin === 'null' && /^[a-z][a-z\d+.-]*:\/\/[\w-]+$/.test(text))
+  return (origin === text && !text.includes('*')) || (origin === 'null' && /^[a-z][a-z\d+.-]*:\/\/[\w-]+$/.test(text))
 }
 
 /** An address, a range like 10.0.0.0/8, or one of the names that Fastify's `trustProxy` knows. */

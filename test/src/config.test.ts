@@ -39,7 +39,22 @@ t.test('a secret is what it is, spaces and all; other settings are trimmed', asy
 t.test('an origin may have a scheme of its own, and a proxy be a range or a name', async (t) => {
   t.match(readConfig({ ALLOWED_ORIGINS: 'https://a.example, capacitor://localhost' }), { allowedOrigins: ['https://a.example', 'capacitor://localhost'] })
   t.strictSame(readConfig({ TRUST_PROXY: '10.0.0.0/8, uniquelocal' }).trustProxy, ['10.0.0.0/8', 'uniquelocal'])
-  for (const origin of ['capacitor://localhost/', 'htps://a.example', 'mailto:a', 'https://a.example/path']) t.match(problemsOf({ ALLOWED_ORIGINS: origin }), [/^ALLOWED_ORIGINS has/], origin)
+  for (const origin of ['capacitor://localhost/', 'htps://a.example', 'mailto:a', 'https://a.example/path', 'https://*.example']) t.match(problemsOf({ ALLOWED_ORIGINS: origin }), [/^ALLOWED_ORIGINS has/], origin)
+})
+
+t.test('origins that are listed are some', async (t) => {
+  t.match(problemsOf({ ALLOWED_ORIGINS: ' , ' }), [/^ALLOWED_ORIGINS names no origin/])
+})
+
+t.test('a number has an end', async (t) => {
+  for (const value of ['Infinity', '-Infinity', '1e309']) {
+    t.strictSame(problemsOf({ DRAIN_SECONDS: value, PORT: value }).sort(), [`DRAIN_SECONDS must be integer, and is ${value}`, `PORT must be integer, and is ${value}`])
+  }
+})
+
+t.test('a folder is one of this machine', async (t) => {
+  for (const url of ['file:./data', 'file:data', 'file:/var/lib/herald', 'file:///var/lib/herald']) t.equal(readConfig({ BROKER_URL: url }).BROKER_URL, url)
+  for (const url of ['file:', 'file://', 'file://data']) t.match(problemsOf({ BROKER_URL: url }), [/^BROKER_URL must be/], url)
 })
 
 t.test('every problem is named', async (t) => {
