@@ -53,6 +53,19 @@ t.test('a node that is told to stop does so, whatever Redis does', async (t) => 
   }
 })
 
+t.test('a node that stops at once, with sockets, says nothing of Redis', async (t) => {
+  const redis = await startRedis(t)
+  const lines: string[] = []
+  const node = await build(t, { BROKER_URL: redis.url, DRAIN_SECONDS: 0 }, { write: (line: string) => { lines.push(line) } })
+  const clients = await Promise.all(Array.from({ length: 50 }, async (_, i) => await connect(t, addressOf(node, `ada${i}`))))
+
+  await node.app.close()
+
+  for (const client of clients) t.match(await client.closed, { code: 1001 })
+  t.strictSame(lines.filter((line) => JSON.parse(line).level > 30), [])
+  t.equal(redis.cli('HLEN', 'herald:{all}:users'), '0')
+})
+
 t.test('who was idle for long, and missed nothing, keeps his socket when a connection to Redis breaks', async (t) => {
   const redis = await startRedis(t)
   const node = await build(t, { BROKER_URL: redis.url, RETENTION_SECONDS: 1 })

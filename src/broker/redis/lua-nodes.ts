@@ -125,7 +125,7 @@ local function connect(keys, args)
   local key, step, now = P .. 'connects:' .. args[1], 1000 / args[2], time()
   local due = math.max(tonumber(redis.call('GET', key) or now), now)
   if due - now >= BURST_MS - step / 2 then return 0 end
-  if args[3] == '1' then redis.call('SET', key, string.format('%.3f', due + step), 'PX', int(math.ceil(due + step - now))) end
+  if args[3] == '1' then redis.call('SET', key, string.format('%.3f', due + step), 'PX', int(math.max(math.ceil(due + step - now), 1))) end
   return 1
 end
 

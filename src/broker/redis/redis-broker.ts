@@ -137,7 +137,7 @@ export class RedisBroker implements Broker {
       this.#link.tick()
     }, LEAVE_MS)
     await this.#calls.settled()
-    if (this.#link.ready) await Promise.race([this.#leave().catch(() => {}), sleep(LEAVE_MS)])
+    if (this.#link.ready) await Promise.race([this.#link.leave().catch(() => {}), sleep(LEAVE_MS)])
     clearInterval(ticking)
     await this.#link.close()
   }
@@ -147,10 +147,6 @@ export class RedisBroker implements Broker {
     this.#enter(String(epoch))
     await this.cluster.tellAll()
     return Number(time)
-  }
-
-  async #leave (): Promise<void> {
-    while (await this.#link.call('leave', this.#node) !== 0);
   }
 
   async #sweep (): Promise<void> {

@@ -39,6 +39,7 @@ export class RedisLink implements LinkState {
   readonly #commands: Redis
   readonly #receiver: Redis
   #ready = false
+  #leaving = false
   #closed = false
   #restoring: Promise<void> | undefined
   #onReady: Array<() => void> = []
@@ -119,10 +120,16 @@ export class RedisLink implements LinkState {
 
   /** The others have taken this node for dead; the connections are sound. */
   forgotten (): void {
-    if (!this.#ready) return
+    if (!this.#ready || this.#leaving) return
     this.#ready = false
     this.#options.onTrouble(new Error('the node was taken for dead'))
     this.tick()
+  }
+
+  /** Has Redis forget this node, in parts. */
+  async leave (): Promise<void> {
+    this.#leaving = true
+    while (await this.call('leave', this.#options.node) !== 0);
   }
 
   async close (): Promise<void> {
