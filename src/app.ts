@@ -12,6 +12,7 @@ import notifications from '../plugins/notifications.js'
 import openapi from '../plugins/openapi.js'
 import origins from '../plugins/origins.js'
 import pageHeaders from '../plugins/page-headers.js'
+import pipelining from '../plugins/pipelining.js'
 import problems, { answerClientError, sendProblem, sendRouterProblem } from '../plugins/problems.js'
 import requestMetrics from '../plugins/request-metrics.js'
 import type { Tracing } from '../plugins/tracing.js'
@@ -113,6 +114,7 @@ async function compose (fastify: FastifyInstance, config: Config, { prefix = '',
 /** What all that the service answers has in common. */
 const answers = fp(async (fastify: FastifyInstance, { requestId }: { requestId: boolean }) => {
   await fastify.register(problems)
+  await fastify.register(pipelining)
   await fastify.register(headers, { requestId })
   await fastify.register(descriptions)
 })
@@ -143,6 +145,7 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
     trustProxy: config.trustProxy,
     return503OnClosing: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: STALLED_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_CONNECTIONS_MS },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: sendRouterProblem,
@@ -170,6 +173,9 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
 const REQUEST_TIMEOUT_MS = 30_000
 const HEADERS_TIMEOUT_MS = 10_000
 const CHECK_CONNECTIONS_MS = 1000
+
+/** How long nothing may move on the connection of a request, such as an answer that nobody reads. */
+const STALLED_MS = 30_000
 
 /** The length of a user id is checked by its route, which names it; this is more than the headers of a request may have. */
 const MAX_PARAM_LENGTH = 16_384
