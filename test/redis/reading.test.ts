@@ -65,6 +65,29 @@ t.test('a page has frames of no more bytes than it may, and one at least', async
   t.equal(pageOf(all.bytes + 30).count, 3)
 })
 
+t.test('pages follow each other without a hole, of what is for all and of what is his', async (t) => {
+  const redis = await startRedis(t)
+  const { app } = await build(t, { BROKER_URL: redis.url })
+  const ids: string[] = []
+  for (let i = 0; i < 200; i++) {
+    const input = { notificationType: 'info', data: { text: 'x'.repeat(i % 50 === 0 ? 5000 : 1) } }
+    const { id } = i % 3 === 0 ? await app.notifications.sendToUser(i % 2 === 0 ? 'ada' : 'ben', input) : await app.notifications.broadcast({ ...input, excludeUser: i % 5 === 0 ? 'ada' : 'eve' })
+    if (i % 3 === 0 ? i % 2 === 0 : i % 5 !== 0) ids.push(id)
+  }
+
+  for (const maxBytes of [1, 6000, 20_000, 1_000_000]) {
+    const { read } = await app.broker.replay('ada', ids[0])
+    const found = [ids[0]]
+    for (let after = Number(ids[0]?.split('-')[1]), complete = false; !complete;) {
+      const page = await read(after, maxBytes)
+      found.push(...page.notifications.map(({ id }) => id))
+      after = page.lastSeq
+      complete = page.complete
+    }
+    t.strictSame(found, ids, `${maxBytes}`)
+  }
+})
+
 t.test('what is over a limit is removed together, and nobody who comes back sees it', async (t) => {
   const redis = await startRedis(t)
   const { app } = await build(t, { BROKER_URL: redis.url, RETENTION_PER_USER: 8, RETENTION_BROADCAST: 8 })

@@ -1,5 +1,6 @@
 /** What is read by who comes back: see `library.ts`. */
 export const reading = `
+-- So many entries are looked at for a page, or some more.
 local PAGE = 50
 
 -- What concerns a user after a seq, in order, each entry with its seq: of each kind at most count.
@@ -46,26 +47,30 @@ local FRAME_BYTES = 42
 local function read(keys, args)
   local user, now, after, max_bytes = args[1], tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
   local epoch, seq, lost = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'lost'))
-  local entries = entries_after(user, after, PAGE + 1)
-  local last, complete = seq, 1
-  if #entries > 2 * PAGE then last, complete = entries[2 * PAGE], 0 end
-  local found, bytes, left_out = {}, 0, false
-  for i = 1, math.min(#entries, 2 * PAGE), 2 do
-    local entry, seq = entries[i], entries[i + 1]
-    local _, ends, excluded, start = parse(entry)
-    local concerns = user == '' or excluded ~= user
-    if concerns and ends and ends <= now then left_out = true
-    elseif concerns then
-      bytes = bytes + FRAME_BYTES + #epoch + #seq + #entry - start + 1
-      if bytes > max_bytes and #found > 0 then
-        last, complete = found[#found - 1], 0
-        break
+  local found, bytes, left_out, last, full, complete = {}, 0, false, after, false, false
+  -- A few at first, and then more: one may fill the page, and what is fetched is copied.
+  local looked_at, at_once = 0, 2
+  repeat
+    local entries = entries_after(user, last, at_once)
+    for i = 1, math.min(#entries, 2 * at_once), 2 do
+      local entry, entry_seq = entries[i], entries[i + 1]
+      local _, ends, excluded, start = parse(entry)
+      local concerns = user == '' or excluded ~= user
+      if concerns and ends and ends <= now then left_out = true
+      elseif concerns then
+        bytes = bytes + FRAME_BYTES + #epoch + #entry_seq + #entry - start + 1
+        full = bytes > max_bytes and #found > 0
+        if full then break end
+        found[#found + 1] = entry_seq
+        found[#found + 1] = string.sub(entry, start)
       end
-      found[#found + 1] = seq
-      found[#found + 1] = string.sub(entry, start)
+      last = entry_seq
     end
-  end
+    complete = not full and #entries < 2 * at_once
+    looked_at, at_once = looked_at + at_once, 2 * at_once
+  until full or complete or looked_at >= PAGE
+  if complete then last = seq end
   local gap = left_out or after < tonumber(lost) or has_gone(user, after)
-  return { epoch, last, complete, gap and 1 or 0, found }
+  return { epoch, last, complete and 1 or 0, gap and 1 or 0, found }
 end
 `
