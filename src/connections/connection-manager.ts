@@ -152,8 +152,8 @@ export class ConnectionManager implements LocalConnections {
     return this.closeHere(userId) + (await this.#cluster?.closeElsewhere(userId) ?? 0)
   }
 
-  closeHere (userId: string): number {
-    const own = [...this.#users.of(userId)]
+  closeHere (userId: string, openedBefore = Infinity): number {
+    const own = [...this.#users.of(userId)].filter(({ openedAt }) => openedAt < openedBefore)
     for (const connection of own) connection.close('disconnected_by_operator')
     return own.length
   }

@@ -1,4 +1,6 @@
-import t from 'tap'
+import { once } from 'node:events'
+import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
 import { addressOf, build, SECRET } from '../support/app.js'
 import { connect } from '../support/client.js'
 import { startServer } from '../support/process.js'
@@ -10,6 +12,31 @@ import { until } from '../support/wait.js'
 if (!hasTool(t, 'redis')) process.exit()
 
 const authorization = `Bearer ${sign({ scope: 'connections:manage' })}`
+
+/** A way to Redis that can be cut. */
+async function openWay (t: Test, redisPort: number) {
+  const sockets = new Set<Socket>()
+  const server = createServer((client) => {
+    const redis = connectTcp(redisPort, '127.0.0.1')
+    for (const socket of [client, redis]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => { for (const end of [client, redis]) end.destroy() })
+    }
+    client.pipe(redis).pipe(client)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  t.teardown(() => { server.close() })
+  return {
+    port,
+    cut () {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
+    mend: async () => { await once(server.listen(port, '127.0.0.1'), 'listening') }
+  }
+}
 
 async function disconnect (http: string, userId: string) {
   const response = await fetch(`${http}/connections/${userId}`, { method: 'DELETE', headers: { authorization } })
@@ -51,6 +78,33 @@ t.test('a node that is silent, or dead, is not waited for longer than a second',
   there.kill('SIGKILL')
   await there.exited
   t.match(await disconnect(here.http, 'ada'), { status: 200, body: { closed: 0 } })
+})
+
+t.test('a node that is away closes them when it is back, and none that was opened since', async (t) => {
+  const redis = await startRedis(t)
+  const way = await openWay(t, redis.port)
+  const here = await build(t, { BROKER_URL: redis.url })
+  const away = await build(t, { BROKER_URL: `redis://127.0.0.1:${way.port}` })
+  const his = await connect(t, addressOf(away, 'ada'))
+  const other = await connect(t, addressOf(away, 'ben'))
+  for (const client of [his, other]) await client.next()
+
+  way.cut()
+  t.match(await disconnect(here.http, 'ada'), { status: 200, body: { closed: 0 } })
+  const later = await connect(t, addressOf(here, 'ada'))
+  await later.next()
+  await way.mend()
+
+  t.equal((await his.closed).code, 4503)
+  const again = await connect(t, addressOf(away, 'ada'))
+  await again.next()
+  way.cut()
+  await way.mend()
+  await until(async () => (await fetch(`http://127.0.0.1:${away.port}/health/ready`)).status === 200, 10_000)
+  for (const client of [other, later, again]) {
+    client.send({ type: 'ping' })
+    t.match(await client.next(), { type: 'pong' })
+  }
 })
 
 t.test('without Redis it is answered 503; what is here is closed', async (t) => {

@@ -21,7 +21,7 @@ t.test('a node that is taken for dead hears of nothing from then on, also while 
   const heard: string[] = []
   ghost.on('message', (_channel, message) => { heard.push(message) })
   await ghost.subscribe(`${PREFIX}to:ghost`)
-  call(redis, 'hello', 'ghost', 'epoch', '', '0')
+  call(redis, 'hello', 'ghost', 'epoch', '', '0', '0')
   for (let i = 0; i < USERS.length; i += 500) call(redis, 'presence', 'ghost', String(USERS.length), ...USERS.slice(i, i + 500).flatMap((user) => [user, '1', '']))
 
   redis.cli('ZADD', `${PREFIX}nodes`, '1', 'ghost')

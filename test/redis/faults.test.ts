@@ -136,6 +136,7 @@ t.test('Redis has no memory left: POST is refused, readiness says why, nothing i
   const before = await timed(nodes[0])
   redis.cli('CONFIG', 'SET', 'maxmemory', '1')
 
+  for (const node of nodes) await until(isRed(node), RED_MS)
   const refused = await timed(nodes[0])
   t.match(refused, { status: 503 })
   t.ok(refused.ms < 2_000)

@@ -119,6 +119,20 @@ t.test('a socket that closes while Redis refuses to be told is not counted after
   t.equal(redis.cli('HGET', 'herald:{all}:totals', redis.cli('ZRANGE', 'herald:{all}:nodes', '0', '0')), '0')
 })
 
+t.test('who comes before anything is kept again has an id to come back with', async (t) => {
+  const redis = await startRedis(t)
+  const node = await build(t, { BROKER_URL: redis.url, ALLOW_ANONYMOUS: true })
+
+  for (let came = 0; came < 5;) {
+    await until(async () => await statusOf(node) === 200, 10_000)
+    redis.cli('FLUSHALL')
+    const client = await connect(t, node.ws).catch(() => undefined) // The node may have noticed already.
+    if (client === undefined) continue
+    t.match((await client.next()).data, { last_event_id: /^[a-z\d]+-0$/ })
+    came++
+  }
+})
+
 t.test('many who come back from before all that is kept do not hold up Redis', async (t) => {
   const redis = await startRedis(t)
   const node = await build(t, { BROKER_URL: redis.url, MAX_CONNECTIONS_PER_USER: 0 })

@@ -36,7 +36,8 @@ local function time()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- Where the journal stands, and the nodes that are being removed. A server that was started anew, or has become the master, may lack what was the newest: the ids go on far behind it.
+-- Where the journal stands, and the nodes that are being removed. A server that was started anew, or has become the master, may lack what was the newest:
+-- the ids go on far behind it, and the nodes that were there before say what they have heard of it.
 local function settle(new_epoch)
   if not run then run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
   local epoch, seq, last_run, removing = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'run', 'removing'))
@@ -44,7 +45,7 @@ local function settle(new_epoch)
     epoch, seq = new_epoch, 0
     redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'jump', 0, 'layout', LAYOUT)
   elseif last_run ~= run then
-    redis.call('HSET', P .. 'journal', 'run', run, 'jump', seq)
+    redis.call('HSET', P .. 'journal', 'run', run, 'jump', seq, 'unheard', table.concat(redis.call('ZRANGE', P .. 'nodes', 0, -1), ','))
     seq = redis.call('HINCRBY', P .. 'journal', 'seq', JUMP)
   end
   return epoch, tonumber(seq), removing or ''
@@ -82,7 +83,7 @@ register('read', read, { 'no-writes' })
 register('hello', hello, { 'allow-oom' })
 register('presence', presence, { 'allow-oom' })
 register('beat', beat, { 'allow-oom' })
-register('tell', tell, { 'allow-oom' })
+register('disconnect', disconnect, { 'allow-oom' })
 register('claim', claim, { 'allow-oom' })
 register('connect', connect, { 'allow-oom' })
 register('census', census, { 'no-writes' })
@@ -94,7 +95,7 @@ register('sweep', sweep, { 'allow-oom' })
  * The Redis functions (https://redis.io/docs/latest/develop/programmability/functions-intro/) that every change goes through,
  * each notification all or nothing. They keep, under `PREFIX`:
  *   journal          hash    layout; epoch, seq, run, floor, lost, jump: see `settle`; what has gone of the broadcasts: see `broadcasts_gone`;
- *                            removing: the nodes that are being removed, parted by commas
+ *                            removing: the nodes that are being removed; unheard: those that have not said yet what they know of what was lost; parted by commas
  *   n:<audience>     zset    the notifications for a user, or '' for everybody, by their seqs: see `parse`
  *   without:<user>   zset    seqs of the broadcasts that leave him out
  *   gone             zset    users by the highest seq of what has gone of theirs
@@ -106,6 +107,7 @@ register('sweep', sweep, { 'allow-oom' })
  *   users            hash    user → where his sockets are: `<node>=<count>,…`
  *   of:<node>        hash    user → his sockets there
  *   claims:<user>    zset    claims to sockets of his that are being opened, by when they end, in ms
+ *   disconnects      zset    users whose sockets were all to be closed, by when, in ms: for nodes that did not hear of it
  *   connects:<addr>  string  when the next socket from there would be due, if they came evenly: see `ConnectRate`
  *   overlap          string  how many nodes too many are counted where users are counted by node
  * and publish on one channel for each node, `to:<node>`.

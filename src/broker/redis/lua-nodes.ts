@@ -7,6 +7,8 @@ local DROP_AT_ONCE = 500
 local BURST_MS = ${BURST_MS}
 -- Longer than a node waits for an answer, and then takes to tell of the socket.
 local CLAIM_MS = 5000
+-- For so long a node may be away and be told of the sockets that it should close.
+local DISCONNECTS_MS = 86400000
 
 local function set_count(node, user, count)
   local key = P .. 'of:' .. node
@@ -49,20 +51,23 @@ local function is_known(node)
   return heard and tonumber(heard) > 0
 end
 
--- node, new epoch, epoch and seq of the newest that it has heard. What was kept of its users stands until it tells of them anew.
+-- node, new epoch, epoch and seq of the newest that it has heard, and when it was last here, in ms, or 0. What was kept of its users stands until it tells
+-- of them anew. Besides where the journal stands and the time: the users whose sockets it should have closed since, each with when that was.
 local function hello(keys, args)
-  local node, new_epoch, epoch, heard = args[1], args[2], args[3], tonumber(args[4])
+  local node, new_epoch, epoch, heard, heard_at = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[5])
   local kept, layout = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'layout'))
   if kept and layout ~= LAYOUT then return redis.error_reply('ERR its layout is ' .. (layout or 'an older one') .. ', and this version reads ' .. LAYOUT) end
   local current, seq = settle(new_epoch)
-  local jump, lost = unpack(redis.call('HMGET', P .. 'journal', 'jump', 'lost'))
+  local jump, lost, unheard = unpack(redis.call('HMGET', P .. 'journal', 'jump', 'lost', 'unheard'))
   jump, lost = tonumber(jump), tonumber(lost)
   if epoch == current and jump > 0 and heard > jump and heard < jump + JUMP and heard > lost then
     redis.call('HSET', P .. 'journal', 'lost', int(heard))
   end
+  if unheard and unheard ~= '' then redis.call('HSET', P .. 'journal', 'unheard', (string.gsub(unheard, node .. ',?', ''))) end
   redis.call('ZADD', P .. 'nodes', int(time()), node)
   note_removing()
-  return { current, int(seq), int(time()) }
+  local missed = heard_at > 0 and redis.call('ZRANGEBYSCORE', P .. 'disconnects', int(heard_at - SILENT_MS), '+inf', 'WITHSCORES') or {}
+  return { current, int(seq), int(time()), missed }
 end
 
 -- node, its open sockets, then users, their open sockets there and which of their claims end with that; 0: the node is not known
@@ -96,9 +101,13 @@ local function sweep(keys, args)
   return removed
 end
 
--- a node, what it says: how many other nodes hear it. All that there are, as one may have sockets that it has not told of yet.
-local function tell(keys, args)
-  local heard = 0
+-- a node, what it says, and whose sockets are to be closed by it: how many other nodes hear it. All that there are, as one may have sockets that it has not told of
+-- yet; those that are away are told when they are back.
+local function disconnect(keys, args)
+  local heard, now = 0, time()
+  redis.call('ZREMRANGEBYSCORE', P .. 'disconnects', '-inf', int(now - DISCONNECTS_MS))
+  redis.call('ZADD', P .. 'disconnects', int(now), args[3])
+  redis.call('PEXPIRE', P .. 'disconnects', DISCONNECTS_MS)
   for _, node in ipairs(redis.call('ZRANGE', P .. 'nodes', 0, -1)) do
     if node ~= args[1] then heard = heard + redis.call('PUBLISH', P .. 'to:' .. node, args[2]) end
   end

@@ -23,12 +23,15 @@ local function entries_after(user, after, count)
   return merged
 end
 
--- node, user, now, retention, limits of a user and of broadcasts, epoch and seq of the newest that he has ('': none)
+-- node, user, now, retention, limits of a user and of broadcasts, epoch and seq of the newest that he has ('': none), new epoch
 local function survey(keys, args)
   local node, user, now, retention, epoch, after = args[1], args[2], tonumber(args[3]), tonumber(args[4]), args[7], tonumber(args[8])
-  local current, seq, lost = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'lost'))
-  if epoch == '' then return { current, seq, 0, 0, seq, elsewhere(node) } end
-  local known = epoch == current and after <= tonumber(seq)
+  local current, seq = settle(args[9])
+  if epoch == '' then return { current, int(seq), 0, 0, int(seq), elsewhere(node) } end
+  local lost, jump, unheard = unpack(redis.call('HMGET', P .. 'journal', 'lost', 'jump', 'unheard'))
+  local known = epoch == current and after <= seq
+  -- Of what was lost, there may have been more than he has, as long as one who may have heard of it has said nothing.
+  local more_lost = unheard and unheard ~= '' and after > tonumber(jump) and after <= tonumber(jump) + JUMP
   if not known then after = 0 end
   local more_due = expire(now, retention) >= REMOVE_AT_ONCE
   trim('', tonumber(args[6]))
@@ -36,8 +39,8 @@ local function survey(keys, args)
   local from = '(' .. int(after)
   local count = redis.call('ZCOUNT', P .. 'n:', from, '+inf')
   if user ~= '' then count = count - redis.call('ZCOUNT', P .. 'without:' .. user, from, '+inf') + redis.call('ZCOUNT', P .. 'n:' .. user, from, '+inf') end
-  local gap = not known or (more_due and count > 0) or after < tonumber(lost) or has_gone(user, after)
-  return { current, seq, gap and 1 or 0, count, int(after), elsewhere(node) }
+  local gap = not known or more_lost or (more_due and count > 0) or after < tonumber(lost) or has_gone(user, after)
+  return { current, int(seq), gap and 1 or 0, count, int(after), elsewhere(node) }
 end
 
 -- What a frame has at most besides the epoch, the seq and the text that is kept: a head of ten bytes, and 32 of text around the two (see encodeNotification).

@@ -7,6 +7,9 @@ import type { RedisLink } from './redis-link.js'
 const MAX_TOGETHER = 100
 const MAX_CHARACTERS = 1_048_576
 
+/** Of no publish that Redis comes to later than this after the last beat it answered does anybody await the outcome: less than it takes until the link is broken off. */
+const IN_TIME_MS = 1400
+
 interface Waiting {
   draft: Draft
   call: string
@@ -48,7 +51,7 @@ export class Publisher {
   #send (batch: Waiting[]): void {
     const { node, link, newEpoch, now, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs, onCommit } = this.#options
     const at = now()
-    const write = link.callNow('publish', link.publishDeadline, newEpoch(), at, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs,
+    const write = link.callNow('publish', link.beatAt + IN_TIME_MS, newEpoch(), at, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs,
       ...batch.flatMap(({ draft, call }) => {
         const ends = draft.ttlMs === undefined ? undefined : at + draft.ttlMs
         return [draft.userId ?? '', encodeEntry(draft, { at, ends, node, call }), encodeSpecial(draft, ends)]

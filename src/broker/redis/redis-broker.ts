@@ -67,7 +67,7 @@ export class RedisBroker implements Broker {
     this.cluster = new RedisCluster(this.#node, this.#link, this.#calls)
     this.#acks = new Acks(this.#link)
     this.#publisher = new Publisher({ ...options, node: this.#node, link: this.#link, newEpoch: () => this.#newEpoch, now: () => this.#now() })
-    this.#reader = new RedisReader({ ...options, node: this.#node, link: this.#link, cluster: this.cluster, now: () => this.#now() })
+    this.#reader = new RedisReader({ ...options, node: this.#node, link: this.#link, cluster: this.cluster, newEpoch: () => this.#newEpoch, now: () => this.#now() })
   }
 
   /** Resolves when Redis is reached, or was not for a while: then it goes on being tried. */
@@ -121,7 +121,9 @@ export class RedisBroker implements Broker {
     this.#link.tick()
     this.#calls.giveUpLate()
     if (!this.#link.ready) return
-    if (this.#refusal.text !== undefined) this.#link.call('check').then(() => { this.#refusal.note(undefined) }).catch(() => {}) // As before.
+    this.#link.call('check').then(() => { this.#refusal.note(undefined) }).catch((error: unknown) => {
+      if (this.#link.ready) this.#refusal.note(error)
+    })
     this.cluster.retry()
     this.#sweeping ??= this.#sweep().catch(() => {}).finally(() => { this.#sweeping = undefined }) // The next one will do it.
   }
@@ -143,8 +145,11 @@ export class RedisBroker implements Broker {
   }
 
   async #register (): Promise<number> {
-    const [epoch, , time] = await this.#link.call('hello', this.#node, this.#newEpoch, this.#epoch, this.#heard) as [Buffer, Buffer, Buffer]
+    const [epoch, , time, missed] = await this.#link.call('hello', this.#node, this.#newEpoch, this.#epoch, this.#heard, this.#link.beatAt) as [Buffer, Buffer, Buffer, Buffer[]]
     this.#enter(String(epoch))
+    for (let i = 0; i < missed.length; i += 2) {
+      this.cluster.connections?.closeHere(String(missed[i]), Number(missed[i + 1]) - this.#link.clockAheadMs)
+    }
     await this.cluster.tellAll()
     return Number(time)
   }

@@ -73,7 +73,7 @@ export class RedisCluster implements Cluster {
     if (!this.#link.ready || this.#calls.full) throw unreachable()
     const call = this.#calls.begin()
     try {
-      const heard = await this.#ask('tell', this.#node, encodeClose([this.#node, call.id, userId]))
+      const heard = await this.#ask('disconnect', this.#node, encodeClose([this.#node, call.id, userId]), userId)
       return (await call.reach(Number(heard))).connections
     } finally {
       call.end()

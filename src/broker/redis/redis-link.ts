@@ -7,9 +7,6 @@ import { createClient } from './redis-client.js'
 /** Ticks that it may take to connect, and to begin anew. */
 const MAX_TICKS_DOWN = 8
 
-/** Of no publish that Redis comes to later than this after the last beat it answered does anybody await the outcome: less than it takes until the link is broken off. */
-const PUBLISH_MS = 1400
-
 /** What the types of the client lack. */
 interface Functions {
   fcallBuffer: (name: string, keys: number, ...args: Array<string | number | Buffer>) => Promise<unknown>
@@ -44,8 +41,8 @@ export class RedisLink implements LinkState {
   #restoring: Promise<void> | undefined
   #onReady: Array<() => void> = []
   #ticksDown = 0
-  /** The time of Redis at the last beat that it answered, and how far its clock is ahead of ours. */
   #beatAt = 0
+  /** How far the clock of Redis is ahead of ours. */
   #clockAheadMs = 0
   readonly #beat = new Beat(performance.now())
   #restored = 0
@@ -67,8 +64,8 @@ export class RedisLink implements LinkState {
   get probeAgeMs (): number { return performance.now() - this.#beat.heardAt }
   get probeMs (): number { return this.#beat.tookMs }
   get reconnects (): number { return Math.max(0, this.#restored - 1) }
-  /** In the time of Redis. */
-  get publishDeadline (): number { return this.#beatAt + PUBLISH_MS }
+  /** The time of Redis at the last beat that it answered; 0: there was none. */
+  get beatAt (): number { return this.#beatAt }
 
   /** Resolves when what is published comes back here. */
   async whenReady (): Promise<void> {
