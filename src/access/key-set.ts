@@ -127,7 +127,7 @@ export class KeySet {
       this.#keys = readKeys(await fetchJson(this.#url, AbortSignal.any([this.#closing.signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)])))
       this.#fetchedAt = now
       this.#failures = 0
-      this.#nextAt = now + this.#keepMs / 10
+      this.#nextAt = now + (this.#keys.length > 0 ? this.#keepMs / 10 : MAX_BACK_OFF_MS)
       this.#trouble.note(undefined)
     } catch (error) {
       this.#nextAt = now + Math.min(MIN_BACK_OFF_MS * 2 ** this.#failures++, MAX_BACK_OFF_MS)

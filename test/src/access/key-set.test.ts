@@ -172,3 +172,16 @@ t.test('a set without a key is one that nobody can be known by', async (t) => {
   t.match(keySet.problem(0), /no key/)
   t.equal(await lookUp({ alg: 'EdDSA', kid: 'x' }, 0), 'token_invalid')
 })
+
+t.test('a set without a key is fetched again soon', async (t) => {
+  const key = new SigningKey('first')
+  const { server, keySet, lookUp } = await build(t, [{ kty: 'oct', k: 'c2VjcmV0' }])
+  server.keys = [key.jwk()]
+
+  await keySet.maintain(5000)
+
+  t.equal(await lookUp(key.header, 5000), 'found')
+  t.equal(keySet.problem(5000), undefined)
+  await keySet.maintain(10_000)
+  t.equal(server.fetches, 2, 'and from then on as seldom as any')
+})
