@@ -26,6 +26,8 @@ const pipeliningPlugin: FastifyPluginAsync = async (fastify) => {
     return answers
   }
 
+  function answered (this: ServerResponse): void { unanswered.get(this.req.socket)?.delete(this) }
+
   fastify.addHook('onRequest', ({ raw }: { raw: IncomingMessage }, reply, done) => {
     const { socket } = raw
     const answers = answersOf(socket)
@@ -35,7 +37,7 @@ const pipeliningPlugin: FastifyPluginAsync = async (fastify) => {
       return
     }
     answers.add(reply.raw)
-    reply.raw.once('close', () => { answers.delete(reply.raw) })
+    reply.raw.on('close', answered)
     done()
   })
 }
