@@ -30,7 +30,7 @@ t.test('at info the log has ids of requests, connections and users, and neither 
     }
   }
   const long = `/nowhere/${'x'.repeat(10_000)}`
-  for (const path of ['/ben', '/stats', '/nowhere/at/all', long, '/ada', '', `/${token}`, `/ada%3Ftoken=${token}`, `/ada;${token}/more`]) {
+  for (const path of ['/ben', '/stats', '/nowhere/at/all', long, '/ada', '', `/${token}`, `/ada%3Ftoken=${token}`, `/ada;${token}/more`, `/${token.replaceAll('.', '%2E')}`, `/${'eyJ'.repeat(5000)}`]) {
     await (await fetch(`${http}${path}?token=${token}&${secret}=${secret}`)).text()
     await (await fetch(`${http}${path}`, { headers: { authorization: `Bearer ${token}x` } })).text()
   }

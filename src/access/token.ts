@@ -23,4 +23,5 @@ export function extractToken ({ headers, query }: TokenCarrier): string | undefi
 }
 
 /** An address as it may be logged or shown: without its query, where a token may stand, and without one that stands where none belongs. */
-export const withoutToken = (url: string): string => url.replace(/\?.*/, '').replace(/eyJ[\w-]*\.[\w-]*\.[\w-]*/g, '<token>')
+export const withoutToken = (url: string): string =>
+  url.replace(/\?.*/, '').replace(/eyJ[\w.%-]*/g, (text) => text.split(/\.|%2e/i).length > 2 ? '<token>' : text)
