@@ -52,9 +52,12 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
   // For the routes of an application that this is part of; herald's own take all listeners off their sockets.
   fastify.websocketServer.on('connection', answerPings)
   fastify.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (!isUpgrade(request)) {
+      serveWithoutUpgrade(fastify.server, request, socket, head)
+      return
+    }
     if (socket instanceof Socket) socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => { socket.destroy() })
-    if (isUpgrade(request)) upgrades.emit('upgrade', request, socket, head)
-    else serveWithoutUpgrade(fastify.server, request, socket, head)
+    upgrades.emit('upgrade', request, socket, head)
   })
 }
 
@@ -86,6 +89,7 @@ function serveWithoutUpgrade (server: Server, { method, url, httpVersion, rawHea
     const name = rawHeaders[i] ?? ''
     if (!['upgrade', 'connection', 'http2-settings'].includes(name.toLowerCase())) lines.push(`${name}: ${rawHeaders[i + 1]}`)
   }
+  socket.removeAllListeners('timeout') // The server adds its own once more.
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
   server.emit('connection', socket)
 }

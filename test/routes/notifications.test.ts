@@ -1,4 +1,4 @@
-import { request } from 'node:http'
+import { Agent, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { addressOf, build, type Service } from '../support/app.js'
@@ -121,12 +121,22 @@ t.test('an offer to upgrade to something else is passed over', async (t) => {
     t.equal(status, 200)
     t.match(JSON.parse(answer), { connections: 0 })
   }
+
+  const warnings: Error[] = []
+  const warn = (warning: Error) => { warnings.push(warning) }
+  process.on('warning', warn)
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  for (let i = 0; i < 20; i++) t.match(await postWithUpgrade(service, JSON.stringify(body), agent), { status: 200 })
+  agent.destroy()
+  process.off('warning', warn)
+  t.strictSame(warnings, [], 'on one connection, too')
 })
 
 /** As Java's HttpClient does it by default. */
-async function postWithUpgrade ({ port }: Service, payload: string): Promise<{ status: number | undefined, answer: string }> {
+async function postWithUpgrade ({ port }: Service, payload: string, agent?: Agent): Promise<{ status: number | undefined, answer: string }> {
   return await new Promise((resolve, reject) => {
     request({
+      ...(agent !== undefined && { agent }),
       port,
       method: 'POST',
       path: '/api/v1/ws/broadcast',
