@@ -1,4 +1,5 @@
 import t from 'tap'
+import { functionName, PREFIX } from '../../src/broker/redis/library.js'
 import { addressOf, build, SECRET } from '../support/app.js'
 import { connect } from '../support/client.js'
 import { prepareBuild, startServer } from '../support/process.js'
@@ -37,10 +38,33 @@ t.test('Redis loses its newest, and a node that may have heard of more than a cl
   await startRedis(t, { ...kept, port: redis.port })
   await until(async () => (await fetch(`http://127.0.0.1:${here.port}/health/ready`)).status === 200, 10_000)
 
-  for (const id of [first, newest]) {
-    const back = await connect(t, `${addressOf(here, 'ada')}&last_event_id=${id}`)
-    t.match(await back.next(), { data: { resume: 'gap', replayed: 0 } })
-  }
+  const resume = async (id: unknown) => (await (await connect(t, `${addressOf(here, 'ada')}&last_event_id=${String(id)}`)).next()).data
+  const told = await resume(first)
+  t.match(told, { resume: 'gap', replayed: 0 })
+  t.match(await resume(newest), { resume: 'gap', replayed: 0 }, 'there may have been more')
+  t.match(await resume(told['last_event_id']), { resume: 'caught_up' }, 'behind it nothing is lost')
   const { body: { id } } = await here.post('/notify/ada', JSON.parse(body))
-  t.match(await (await connect(t, `${addressOf(here, 'ada')}&last_event_id=${String(id)}`)).next(), { data: { resume: 'caught_up' } })
+  t.match(await resume(id), { resume: 'caught_up' })
+})
+
+t.test('who comes back before the node that has heard of what is lost does waits for it', async (t) => {
+  const redis = await startRedis(t)
+  const { app } = await build(t, { BROKER_URL: redis.url })
+  for (let i = 0; i < 3; i++) await app.notifications.broadcast({ notificationType: 'info', data: {} })
+  const call = (name: string, ...args: string[]) => redis.cli('FCALL', functionName(name), '1', `${PREFIX}journal`, ...args).split('\n')
+  const hello = (node: string, heard: string) => call('hello', node, '', epoch, heard, '0')
+  const survey = (after: string) => call('survey', 'first', 'ada', String(Date.now()), '60000', '100', '100', epoch, after)
+  const read = (after: string) => call('read', 'ada', '0', after, '65536')
+  const epoch = redis.cli('HGET', `${PREFIX}journal`, 'epoch')
+  const itself = redis.cli('ZRANGE', `${PREFIX}nodes`, '0', '-1')
+  for (const node of ['first', 'second']) hello(node, '3')
+  redis.cli('HSET', `${PREFIX}journal`, 'run', 'of another server')
+
+  hello('first', '3')
+  hello(itself, '3')
+  for (const answer of [survey('2'), read('2')]) t.match(answer[0], /not all nodes have said/)
+  hello('second', '6')
+
+  t.strictSame([survey('2')[2], read('2')[3]], ['1', '1'])
+  t.strictSame([survey('6')[2], read('6')[3]], ['0', '0'])
 })

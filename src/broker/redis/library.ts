@@ -45,7 +45,7 @@ local function settle(new_epoch)
     epoch, seq = new_epoch, 0
     redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'jump', 0, 'layout', LAYOUT)
   elseif last_run ~= run then
-    redis.call('HSET', P .. 'journal', 'run', run, 'jump', seq, 'unheard', table.concat(redis.call('ZRANGE', P .. 'nodes', 0, -1), ','))
+    redis.call('HSET', P .. 'journal', 'run', run, 'jump', seq, 'jumped_at', int(time()), 'unheard', table.concat(redis.call('ZRANGE', P .. 'nodes', 0, -1), ','))
     seq = redis.call('HINCRBY', P .. 'journal', 'seq', JUMP)
   end
   return epoch, tonumber(seq), removing or ''
@@ -94,7 +94,7 @@ register('sweep', sweep, { 'allow-oom' })
 /**
  * The Redis functions (https://redis.io/docs/latest/develop/programmability/functions-intro/) that every change goes through,
  * each notification all or nothing. They keep, under `PREFIX`:
- *   journal          hash    layout; epoch, seq, run, floor, lost, jump: see `settle`; what has gone of the broadcasts: see `broadcasts_gone`;
+ *   journal          hash    layout; epoch, seq, run, floor, lost, jump, jumped_at: see `settle`; what has gone of the broadcasts: see `broadcasts_gone`;
  *                            removing: the nodes that are being removed; unheard: those that have not said yet what they know of what was lost; parted by commas
  *   n:<audience>     zset    the notifications for a user, or '' for everybody, by their seqs: see `parse`
  *   without:<user>   zset    seqs of the broadcasts that leave him out
@@ -112,4 +112,4 @@ register('sweep', sweep, { 'allow-oom' })
  *   overlap          string  how many nodes too many are counted where users are counted by node
  * and publish on one channel for each node, `to:<node>`.
  */
-export const library = [`#!lua name=herald${VERSION}`, common, expiring, publishing, reading, nodes, registration].join('\n')
+export const library = [`#!lua name=herald${VERSION}`, common, expiring, publishing, nodes, reading, registration].join('\n')

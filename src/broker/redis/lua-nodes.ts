@@ -7,8 +7,9 @@ local DROP_AT_ONCE = 500
 local BURST_MS = ${BURST_MS}
 -- Longer than a node waits for an answer, and then takes to tell of the socket.
 local CLAIM_MS = 5000
--- For so long a node may be away and be told of the sockets that it should close.
+-- For so long a node may be away and be told of the sockets that it should close, of the latest so many users.
 local DISCONNECTS_MS = 86400000
+local MOST_DISCONNECTS = 10000
 
 local function set_count(node, user, count)
   local key = P .. 'of:' .. node
@@ -107,6 +108,7 @@ local function disconnect(keys, args)
   local heard, now = 0, time()
   redis.call('ZREMRANGEBYSCORE', P .. 'disconnects', '-inf', int(now - DISCONNECTS_MS))
   redis.call('ZADD', P .. 'disconnects', int(now), args[3])
+  redis.call('ZREMRANGEBYRANK', P .. 'disconnects', 0, -MOST_DISCONNECTS - 1)
   redis.call('PEXPIRE', P .. 'disconnects', DISCONNECTS_MS)
   for _, node in ipairs(redis.call('ZRANGE', P .. 'nodes', 0, -1)) do
     if node ~= args[1] then heard = heard + redis.call('PUBLISH', P .. 'to:' .. node, args[2]) end

@@ -35,7 +35,7 @@ local function publish(keys, args)
   for i = 1, count do audiences[i] = args[3 * i + 5] end
   local users = redis.call('HMGET', P .. 'users', unpack(audiences))
   local outcomes, overlaps, reached, messages, gone, swept = {}, {}, {}, {}, {}, false
-  -- What most publishes do not need to know is asked for where it is.
+  -- What most publishes do not need to know is asked for only where it is needed.
   local may_wait, everybody
   local hear, nowhere = {}, {} -- Many users have their sockets at the same nodes.
 

@@ -67,7 +67,7 @@ export class RedisBroker implements Broker {
     this.cluster = new RedisCluster(this.#node, this.#link, this.#calls)
     this.#acks = new Acks(this.#link)
     this.#publisher = new Publisher({ ...options, node: this.#node, link: this.#link, newEpoch: () => this.#newEpoch, now: () => this.#now() })
-    this.#reader = new RedisReader({ ...options, node: this.#node, link: this.#link, cluster: this.cluster, newEpoch: () => this.#newEpoch, now: () => this.#now() })
+    this.#reader = new RedisReader({ ...options, node: this.#node, link: this.#link, cluster: this.cluster, now: () => this.#now() })
   }
 
   /** Resolves when Redis is reached, or was not for a while: then it goes on being tried. */
@@ -148,7 +148,7 @@ export class RedisBroker implements Broker {
     const [epoch, , time, missed] = await this.#link.call('hello', this.#node, this.#newEpoch, this.#epoch, this.#heard, this.#link.beatAt) as [Buffer, Buffer, Buffer, Buffer[]]
     this.#enter(String(epoch))
     for (let i = 0; i < missed.length; i += 2) {
-      this.cluster.connections?.closeHere(String(missed[i]), Number(missed[i + 1]) - this.#link.clockAheadMs)
+      this.cluster.connections?.closeHere(String(missed[i]), Number(missed[i + 1]) - (Number(time) - Date.now()))
     }
     await this.cluster.tellAll()
     return Number(time)

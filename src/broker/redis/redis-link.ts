@@ -89,7 +89,7 @@ export class RedisLink implements LinkState {
 
   /**
    * The same, at once and in a write of its own: what is collected for the end of the turn waits until all before it is answered.
-   * Redis writes first to whom it came last to have something for. With a ping to be answered before, that is who hears what the call publishes, and not its caller.
+   * Of the connections that it has something for, Redis writes first to the one that this is newest for. With a ping to be answered before the call, its caller is the oldest.
    */
   async callNow (name: string, ...args: Array<string | number>): Promise<unknown> {
     const { stream } = this.#commands

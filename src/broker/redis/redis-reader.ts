@@ -12,8 +12,6 @@ export interface RedisReaderOptions extends JournalOptions {
   node: string
   link: RedisLink
   cluster: RedisCluster
-  /** What the journal is called if it begins with this. */
-  newEpoch: () => string
   /** In the time of Redis. */
   now: () => number
 }
@@ -28,13 +26,13 @@ export class RedisReader {
 
   async replay (userId: string | null, lastEventId: string | undefined): Promise<Replay> {
     const [, epoch = '?', after = '0'] = /^(.*)-(0|[1-9]\d{0,14})$/.exec(lastEventId ?? '') ?? []
-    const { node, link, cluster, newEpoch, retentionMs, retentionPerUser, retentionBroadcast } = this.#options
+    const { node, link, cluster, retentionMs, retentionPerUser, retentionBroadcast } = this.#options
     let now = 0 // Of the survey that is answered.
     const survey = async () => {
       now = this.#options.now()
       const attached = userId === null ? undefined : cluster.attach(userId) // Before the survey: they are answered in this order.
       const asked = lastEventId === undefined ? '' : epoch || '?'
-      const [answer] = await Promise.all([link.call('survey', node, userId ?? '', now, retentionMs, retentionPerUser, retentionBroadcast, asked, after, newEpoch()), attached])
+      const [answer] = await Promise.all([link.call('survey', node, userId ?? '', now, retentionMs, retentionPerUser, retentionBroadcast, asked, after), attached])
       return answer
     }
     const [current, seq, gap, count, from, connectionsElsewhere] = await this.#insist(survey) as [Buffer, Buffer, number, number, Buffer, number]
@@ -56,7 +54,7 @@ export class RedisReader {
     }
   }
 
-  /** Reads until there is an answer: a socket that waits for it stays open, however long Redis is away. */
+  /** Reads until there is an answer: a socket that waits for it stays open, however long Redis, or another node that is asked for, is away. */
   async #insist (read: () => Promise<unknown>): Promise<unknown> {
     const { link } = this.#options
     for (;;) {
