@@ -28,24 +28,23 @@ local HEAR_MS = 3000
 
 local function not_yet() return redis.error_reply('ERR not all nodes have said what they have heard') end
 
--- Whether there may have been more after a seq that is lost; nothing: that is not known yet.
-local function has_lost(after)
-  local lost, jump, jumped_at, unheard = unpack(redis.call('HMGET', P .. 'journal', 'lost', 'jump', 'jumped_at', 'unheard'))
+-- Epoch and seq of the journal, and whether there may have been more after a seq that is lost; nothing: that is not known yet.
+local function standing(after)
+  local epoch, seq, lost, jump, jumped_at, unheard = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'lost', 'jump', 'jumped_at', 'unheard'))
   lost, jump = tonumber(lost or 0), tonumber(jump or 0)
-  if after < lost or after >= jump + JUMP or not unheard or unheard == '' then return after < lost end
-  if time() < tonumber(jumped_at) + HEAR_MS then return nil end
-  return after > jump -- One that is lost, and maybe not the last: who else could know of that is gone.
+  if after < lost or after >= jump + JUMP or not unheard or unheard == '' then return epoch, seq, after < lost end
+  if time() < tonumber(jumped_at) + HEAR_MS then return epoch, seq end
+  return epoch, seq, after > jump -- One that is lost, and maybe not the last: who else could know of that is gone.
 end
 
 -- node, user, now, retention, limits of a user and of broadcasts, epoch and seq of the newest that he has ('': none)
 local function survey(keys, args)
   local node, user, now, retention, epoch, after = args[1], args[2], tonumber(args[3]), tonumber(args[4]), args[7], tonumber(args[8])
   if not is_known(node) then return redis.error_reply('ERR the node is not known') end
-  local current, seq = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq'))
+  local current, seq, lost = standing(after)
   if epoch == '' then return { current, seq, 0, 0, seq, elsewhere(node) } end
   local known = epoch == current and after <= tonumber(seq)
-  local lost = not known or has_lost(after)
-  if lost == nil then return not_yet() end
+  if known and lost == nil then return not_yet() end
   if not known then after = 0 end
   local more_due = expire(now, retention) >= REMOVE_AT_ONCE
   trim('', tonumber(args[6]))
@@ -53,7 +52,7 @@ local function survey(keys, args)
   local from = '(' .. int(after)
   local count = redis.call('ZCOUNT', P .. 'n:', from, '+inf')
   if user ~= '' then count = count - redis.call('ZCOUNT', P .. 'without:' .. user, from, '+inf') + redis.call('ZCOUNT', P .. 'n:' .. user, from, '+inf') end
-  local gap = lost or (more_due and count > 0) or has_gone(user, after)
+  local gap = not known or lost or (more_due and count > 0) or has_gone(user, after)
   return { current, seq, gap and 1 or 0, count, int(after), elsewhere(node) }
 end
 
@@ -63,8 +62,7 @@ local FRAME_BYTES = 42
 -- user, the time of what has ended by now, after, how many bytes of frames
 local function read(keys, args)
   local user, now, after, max_bytes = args[1], tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
-  local epoch, seq = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq'))
-  local lost = has_lost(after)
+  local epoch, seq, lost = standing(after)
   if lost == nil then return not_yet() end
   local found, bytes, left_out, last, full, complete = {}, 0, false, after, false, false
   -- A few at first, and then more: one may fill the page, and what is fetched is copied.
