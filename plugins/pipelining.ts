@@ -46,8 +46,8 @@ const pipeliningPlugin: FastifyPluginAsync = async (fastify) => {
       done()
       return
     }
-    const { unanswered, waiting } = pipelineOf(socket)
     if (socket.destroyed) return
+    const { unanswered, waiting } = pipelineOf(socket)
     unanswered.add(reply.raw)
     reply.raw.on('close', answered)
     if (unanswered.size <= MAX_SERVED) done()
