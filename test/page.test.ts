@@ -79,9 +79,13 @@ test('the page does all that the service does', { TEST_PAGE: true, HEARTBEAT_INT
     t.strictSame(new Set(await shown(page)), new Set(['notification']))
     await page.selectOption('#log-kind', 'no-heartbeats')
 
-    await page.click('#log-clear')
-    await page.waitForFunction(() => document.querySelectorAll('#log .entry').length === 0)
-    await page.click('#log-pause')
+    const left = await page.evaluate(() => { // At once, before the next frame comes.
+      document.querySelector<HTMLElement>('#log-clear')?.click()
+      const entries = document.querySelectorAll('#log .entry').length
+      document.querySelector<HTMLElement>('#log-pause')?.click()
+      return entries
+    })
+    t.equal(left, 0)
     await page.click('#ping')
     await page.waitForFunction(() => /\([1-9]/.test(document.querySelector('#log-pause')?.textContent ?? ''))
     t.strictSame(await shown(page), [])
