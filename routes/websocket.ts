@@ -9,6 +9,7 @@ import { ConnectRate, networkOf } from '../src/connections/connect-rate.js'
 import type { Connection } from '../src/connections/connection.js'
 import { receive, receivePing, receivePong } from '../src/connections/receive.js'
 import { takePongs } from '../src/connections/take-pongs.js'
+import { TimeSlices } from '../src/connections/time-slices.js'
 import { WsTransport } from '../src/connections/ws-transport.js'
 import { AppError, type ErrorCode } from '../src/errors.js'
 import { SocketQuerySchema, UserParamsSchema } from '../src/protocol/rest.js'
@@ -42,11 +43,12 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   const { access, broker, connections, heraldMetrics } = fastify
   const rate = new ConnectRate(connectRate)
   const receiver = { connections, identify: access.identify }
+  const slices = new TimeSlices()
   fastify.decorateRequest('identity', null)
   fastify.decorateRequest('claim', null)
 
   const about = { tags: ['sockets'], description: 'An upgrade opens the socket, see [asyncapi.json](/asyncapi.json). A request that is none is answered by what the upgrade would be refused with, or else by 426.' }
-  const socket = { config: { otel: false, describe: { errors: refusals, query: SocketQuerySchema } }, preHandler: [checkHandshake, fastify.checkOrigin, checkRate, authenticate, admit], handler: sayUpgrade, wsHandler: open }
+  const socket = { config: { otel: false, describe: { errors: refusals, query: SocketQuerySchema } }, preHandler: [giveWay, checkHandshake, fastify.checkOrigin, checkRate, authenticate, giveWay, admit], handler: sayUpgrade, wsHandler: open }
   fastify.route({
     method: 'GET',
     url: '/',
@@ -59,6 +61,9 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     schema: { ...about, operationId: 'userSocket', summary: 'Opens a socket of a user', params: UserParamsSchema },
     ...socket
   })
+
+  /** An upgrade takes a while, where they are rare most of all, as nothing of it is at hand: those whose sockets are open do not wait for the whole of it. */
+  function giveWay (_request: FastifyRequest, _reply: FastifyReply, done: () => void): void { slices.add(done) }
 
   async function checkHandshake ({ ws, headers }: FastifyRequest): Promise<void> {
     if (connections.stopping) throw new AppError('shutting_down')
@@ -114,11 +119,13 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     listen(socket, raw.socket, connection)
 
     const { last_event_id: lastEventId } = query as { last_event_id?: unknown }
-    broker.replay(identity.userId, lastEventId === undefined ? undefined : String(lastEventId)).then((replay) => {
-      const resume = lastEventId === undefined ? 'none' : replay.gap ? 'gap' : 'caught_up'
-      heraldMetrics.resumed(resume)
-      connection.welcome(replay, resume, connections.getTotalConnectionsCount(), Date.now())
-    }).catch((error: unknown) => { fail(connection, error) })
+    slices.add(() => {
+      broker.replay(identity.userId, lastEventId === undefined ? undefined : String(lastEventId)).then((replay) => {
+        const resume = lastEventId === undefined ? 'none' : replay.gap ? 'gap' : 'caught_up'
+        heraldMetrics.resumed(resume)
+        connection.welcome(replay, resume, connections.getTotalConnectionsCount(), Date.now())
+      }).catch((error: unknown) => { fail(connection, error) })
+    })
   }
 
   /** Holds nothing of the request, which would live as long as the socket. */
