@@ -62,7 +62,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     ...socket
   })
 
-  /** An upgrade takes a while, where they are rare most of all, as nothing of it is at hand: those whose sockets are open do not wait for the whole of it. */
+  /** An upgrade is done in parts, and open sockets are served in between: where upgrades are rare, none of what it needs is in the CPU's caches, and all of it takes a millisecond or two. */
   function giveWay (_request: FastifyRequest, _reply: FastifyReply, done: () => void): void { slices.add(done) }
 
   async function checkHandshake ({ ws, headers }: FastifyRequest): Promise<void> {

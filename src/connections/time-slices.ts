@@ -1,16 +1,16 @@
-/** How much of a turn of the event loop, in ms, what waits here may take, and then no more than it has begun. */
+/** How long, in ms, pieces are begun in one turn of the event loop. */
 const SLICE_MS = 0.2
 
-/** If more waits than this, there is more of it than time: it is done whatever it takes, or it would wait for ever. */
+/** What waits beyond this is done in the same turn, whatever it takes: where more comes than there is time for, it would wait ever longer. */
 const MOST_WAITING = 32
 
-/** Work in pieces, done in order, that sockets which are open do not wait for: they get a turn between one slice of it and the next. */
+/** Does work in pieces, in order, a slice in each turn of the event loop: what comes in from open sockets is served between two slices. */
 export class TimeSlices {
   #waiting: Array<() => void> = []
 
   /** Does it in one of the next turns. */
   add (piece: () => void): void {
-    // What a turn that reads sockets leaves for its end belongs to it: it would be done before they are looked at again.
+    // Twice: what a turn that reads from sockets leaves for its end is done before they are read from again.
     if (this.#waiting.push(piece) === 1) setImmediate(() => { this.#continue() })
   }
 
