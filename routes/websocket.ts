@@ -48,7 +48,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   fastify.decorateRequest('claim', null)
 
   const about = { tags: ['sockets'], description: 'An upgrade opens the socket, see [asyncapi.json](/asyncapi.json). A request that is none is answered by what the upgrade would be refused with, or else by 426.' }
-  const socket = { config: { otel: false, describe: { errors: refusals, query: SocketQuerySchema } }, preHandler: [giveWay, checkHandshake, fastify.checkOrigin, checkRate, authenticate, giveWay, admit], handler: sayUpgrade, wsHandler: open }
+  const socket = { config: { otel: false, describe: { errors: refusals, query: SocketQuerySchema } }, preHandler: [checkHandshake, fastify.checkOrigin, checkRate, giveWay, authenticate, giveWay, admit], handler: sayUpgrade, wsHandler: open }
   fastify.route({
     method: 'GET',
     url: '/',
@@ -119,13 +119,13 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     listen(socket, raw.socket, connection)
 
     const { last_event_id: lastEventId } = query as { last_event_id?: unknown }
-    slices.add(() => {
-      broker.replay(identity.userId, lastEventId === undefined ? undefined : String(lastEventId)).then((replay) => {
+    broker.replay(identity.userId, lastEventId === undefined ? undefined : String(lastEventId)).then((replay) => {
+      slices.add(() => {
         const resume = lastEventId === undefined ? 'none' : replay.gap ? 'gap' : 'caught_up'
         heraldMetrics.resumed(resume)
         connection.welcome(replay, resume, connections.getTotalConnectionsCount(), Date.now())
-      }).catch((error: unknown) => { fail(connection, error) })
-    })
+      })
+    }).catch((error: unknown) => { fail(connection, error) })
   }
 
   /** Holds nothing of the request, which would live as long as the socket. */

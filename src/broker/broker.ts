@@ -60,8 +60,9 @@ export interface Replay {
   gap: boolean
   /** How many notifications were missed that are still there. */
   count: number
-  /** The newest id. */
-  lastEventId: string
+  /** The newest id is `<epoch>-<seq>`. */
+  epoch: string
+  seq: number
   /** Open sockets on other nodes. */
   connectionsElsewhere: number
   /** `seq` after which `read` reads. */

@@ -79,7 +79,8 @@ export class LocalBroker implements Broker {
     return {
       gap: gap || after === undefined,
       count,
-      lastEventId: this.#journal.idOf(lastEventId === undefined ? this.#delivered : this.#journal.seq),
+      epoch: this.#journal.epoch,
+      seq: lastEventId === undefined ? this.#delivered : this.#journal.seq,
       connectionsElsewhere: 0,
       after: after ?? 0,
       read: async (position, maxBytes) => this.#journal.reader.read(userId, position, now, maxBytes)

@@ -58,12 +58,13 @@ export class Connection implements Identity {
 
   /** Sends the first frame and begins with what was missed; from here on frames are read. */
   welcome (replay: Replay, resume: Resume, totalConnections: number, now: number): void {
-    if (this.#ended) return
-
-    this.#joining?.start(replay.read, replay.gap)
-    this.#position = replay.after
-    this.queue(encode(statusFrame(this, replay, resume, totalConnections, now)))
-    if (resume === 'none' && this.#joining?.isUpToDate(replay.after) === true) this.#joining = undefined
+    const joining = this.#joining
+    if (joining === undefined) return // It has ended.
+    joining.start(replay.read, replay.gap)
+    const seq = resume === 'none' ? joining.startAt(replay.seq) : replay.seq
+    this.#position = Math.min(replay.after, seq)
+    this.queue(encode(statusFrame(this, { ...replay, seq }, resume, totalConnections, now)))
+    if (resume === 'none' && joining.isUpToDate(seq)) this.#joining = undefined
     this.#transport.resume()
   }
 
@@ -80,6 +81,7 @@ export class Connection implements Identity {
       this.close('slow_consumer')
       return 0
     }
+    this.#owner.catchUp(this) // What is on its way counts him.
     this.#position = page.lastSeq
     for (const { frame } of page.notifications) this.queue(frame)
     // Not before the last moment: a notification may have been passed over since the page was read.
@@ -124,7 +126,6 @@ export class Connection implements Identity {
   /** Counts the `count` notifications up to `lastSeq` as sent, which are to be written next; says whether it did. */
   takeAll (count: number, lastSeq: number): boolean {
     if (this.#ended) return false
-
     this.#position = lastSeq
     this.framesOut += count
     return true

@@ -91,11 +91,12 @@ export class Heartbeats {
     for (const connection of due) connection.beat(heartbeat)
   }
 
-  /** Looks at those whose heartbeat was the time-out ago. */
+  /** Looks at those whose heartbeat was the time-out ago. Who waits for his welcome has had none, and is not read from. */
   #findSilent (): void {
     const beatAt = this.#step - this.#timeout
     for (const connection of beatAt < 0 ? [] : this.#places.get(beatAt % this.#interval) ?? []) {
-      if (connection.heardAt < beatAt) this.#silent.add(connection)
+      if (!connection.welcomed) this.hear(connection)
+      else if (connection.heardAt < beatAt) this.#silent.add(connection)
     }
   }
 

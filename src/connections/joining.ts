@@ -9,6 +9,7 @@ export class Joining {
   #readPage: ReadPage | undefined
   #gapIsKnown = false
   #reading = false
+  #firstPassed = Infinity
   #passedSeq = 0
 
   get welcomed (): boolean { return this.#readPage !== undefined }
@@ -17,7 +18,13 @@ export class Joining {
   pass ({ seq }: Notification): boolean {
     const isNew = seq > this.#passedSeq
     if (isNew) this.#passedSeq = seq
+    this.#firstPassed = Math.min(this.#firstPassed, seq)
     return isNew
+  }
+
+  /** The `seq` after which all is for a newcomer: `newest`, which the journal was found at, or what is right before the first that was passed over. */
+  startAt (newest: number): number {
+    return Math.min(newest, this.#firstPassed - 1)
   }
 
   /** `gapIsKnown`: the client was told that something is missing. */

@@ -11,7 +11,7 @@ export const statusFrame = ({ id, userId }: Connection, replay: Replay, resume: 
     timestamp: new Date(now).toISOString(),
     total_connections: totalConnections + replay.connectionsElsewhere,
     connection_id: id,
-    last_event_id: replay.lastEventId,
+    last_event_id: `${replay.epoch}-${replay.seq}`,
     resume,
     replayed: replay.count
   }

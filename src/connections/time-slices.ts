@@ -22,9 +22,12 @@ export class TimeSlices {
     const pieces = this.#waiting
     const end = performance.now() + SLICE_MS
     let done = 0
-    do pieces[done]?.()
-    while (++done < pieces.length && (pieces.length - done > MOST_WAITING || performance.now() < end))
-    this.#waiting = pieces.slice(done)
-    if (this.#waiting.length > 0) this.#continue()
+    try {
+      do pieces[done++]?.()
+      while (done < pieces.length && (pieces.length - done > MOST_WAITING || performance.now() < end))
+    } finally {
+      this.#waiting = pieces.slice(done)
+      if (this.#waiting.length > 0) this.#continue()
+    }
   }
 }

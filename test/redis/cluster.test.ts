@@ -1,6 +1,7 @@
 import t from 'tap'
 import { ALL_SCOPES, addressOf, build, type Service } from '../support/app.js'
 import { connect, refusal } from '../support/client.js'
+import { countedInVain } from '../support/counted.js'
 import { startRedis } from '../support/redis.js'
 import { sign } from '../support/token.js'
 import { hasTool } from '../support/tools.js'
@@ -36,6 +37,10 @@ t.test('what is published together arrives in order, whatever is in it, and is t
   const again = await connect(t, `${addressOf(one, 'Алёна')}&last_event_id=${String(welcome.data['last_event_id'])}`)
   t.match((await again.next()).data, { resume: 'caught_up', replayed: 3 })
   t.strictSame([await again.next(), await again.next(), await again.next()], live)
+})
+
+t.test('who is counted gets it, also where it was sent before his first frame', async (t) => {
+  t.strictSame(await countedInVain(t, await pair(t)), [])
 })
 
 t.test('a notification reaches the sockets of its user on whichever node they are, and the outcome counts all of them', async (t) => {

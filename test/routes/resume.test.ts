@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { addressOf, build, type Service } from '../support/app.js'
 import { type Client, connect } from '../support/client.js'
+import { countedInVain } from '../support/counted.js'
 
 const body = (n: number) => ({ notification_type: 'info', message: { n } })
 const resumeAt = (service: Service, userId: string, id: string) => `${addressOf(service, userId)}&last_event_id=${encodeURIComponent(id)}`
@@ -34,6 +35,10 @@ t.test('who comes back gets what he missed, his own and broadcasts, in order, th
   const again = await connect(t, resumeAt(service, 'ada', String(id)))
   t.match((await again.next()).data, { resume: 'caught_up', replayed: 1 })
   t.strictSame(await take(again, 1), [6])
+})
+
+t.test('who is counted gets it, also where it was sent before his first frame', async (t) => {
+  t.strictSame(await countedInVain(t, [await build(t)]), [])
 })
 
 t.test('every kind of id', async (t) => {

@@ -213,7 +213,7 @@ class Run {
     for (let waits = 0; !reading.complete && waits < PATIENCE_MS; waits++) await sleep(1)
     await turns(6)
     await this.#checkReceived()
-    client.cursor = client.got.at(-1) ?? (replay.gap || cursor === undefined ? replay.lastEventId : cursor)
+    client.cursor = client.got.at(-1) ?? (replay.gap || cursor === undefined ? `${replay.epoch}-${replay.seq}` : cursor)
   }
 
   #cut (client: Client): void {

@@ -7,7 +7,8 @@ export function replayOf (missed: Notification[], { after = 0, gap = false, perP
     count: missed.length,
     connectionsElsewhere: 0,
     after,
-    lastEventId: `e-${missed.at(-1)?.seq ?? after}`,
+    epoch: 'e',
+    seq: missed.at(-1)?.seq ?? after,
     async read (position) {
       const left = missed.filter(({ seq }) => seq > position)
       const notifications = left.slice(0, perPage)

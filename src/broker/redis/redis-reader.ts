@@ -39,7 +39,8 @@ export class RedisReader {
     return {
       gap: gap === 1,
       count,
-      lastEventId: `${String(current)}-${String(seq)}`,
+      epoch: String(current),
+      seq: Number(seq),
       after: Number(from),
       connectionsElsewhere,
       read: this.readerOf(userId, now)

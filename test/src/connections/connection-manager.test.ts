@@ -89,11 +89,13 @@ t.test('who asks for no replay gets all that came since he joined', async (t) =>
   const connections = new ConnectionManager(managerOptions)
   const transport = new FakeTransport()
   const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
-  connections.deliver(notification(5))
+  const reach = connections.deliver(notification(5))
 
-  connection.welcome(replayOf([notification(5)], { after: 4 }), 'none', 1, 0)
+  connection.welcome(replayOf([notification(4), notification(5)], { after: 5 }), 'none', 1, 0)
   await turns(4)
 
+  t.strictSame(await reach, { connections: 1, users: 1 })
+  t.match(transport.sent[0], { data: { last_event_id: 'e-4' } }, 'the newest when he joined, though the journal was asked later')
   t.strictSame(transport.sent.map(({ type, id }) => id ?? type), ['connection_status', 'e-5'])
 })
 

@@ -71,6 +71,21 @@ t.test('without heartbeats nothing is sent, and nobody is timed out', async (t) 
   for (const { pings, closedWith } of transports) t.strictSame([pings, closedWith], [0, undefined])
 })
 
+t.test('who waits for his welcome is not silent, however long that takes', async (t) => {
+  const { connections, pass } = setUp()
+  const transport = new FakeTransport()
+  const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
+
+  pass(10_000)
+  t.strictSame([transport.pings, transport.closedWith], [0, undefined])
+  connection.welcome(noReplay(), 'none', 1, 0)
+  connection.flush()
+  pass(11_000)
+  t.strictSame([transport.pings, transport.closedWith], [1, undefined])
+  pass(14_000)
+  t.equal(transport.closedWith, 4002)
+})
+
 t.test('a connection that is silent for the interval and the time-out is ended and forgotten, never before', async (t) => {
   const ends: number[] = []
   const { connections, pass } = setUp({ onEnd: (_connection, { code }) => { ends.push(code) } })

@@ -1,8 +1,12 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { setImmediate as endOfTurn } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { MessageChannel } from 'node:worker_threads'
 import t from 'tap'
 import { TimeSlices } from '../../../src/connections/time-slices.js'
+
+const run = promisify(execFile)
 
 /** Longer than a slice. */
 function work (): void {
@@ -46,6 +50,18 @@ t.test('pieces that take no time share a turn, and one that another adds comes b
   while (order.length < 3) await endOfTurn()
 
   t.strictSame(order, [1, 2, 3])
+})
+
+t.test('a piece that fails does not hold up the others', async (t) => {
+  const program = `
+    const { TimeSlices } = await import(${JSON.stringify(new URL('../../../src/connections/time-slices.js', import.meta.url).href)})
+    process.once('uncaughtException', ({ message }) => { console.log(message) })
+    const slices = new TimeSlices()
+    slices.add(() => { throw new Error('failed') })
+    slices.add(() => { console.log('went on') })
+  `
+  const { stdout } = await run(process.execPath, ['--import=tsx', '--input-type=module', '--eval', program])
+  t.equal(stdout, 'failed\nwent on\n')
 })
 
 t.test('more than there is time for does not pile up', async (t) => {
