@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import websocket, { type WebSocket } from '@fastify/websocket'
@@ -52,13 +52,22 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
   // For the routes of an application that this is part of; herald's own take all listeners off their sockets.
   fastify.websocketServer.on('connection', answerPings)
   fastify.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (!isUpgrade(request)) {
-      serveWithoutUpgrade(fastify.server, request, socket, head)
-      return
-    }
-    if (socket instanceof Socket) socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => { socket.destroy() })
-    upgrades.emit('upgrade', request, socket, head)
+    afterAnswers(socket, () => {
+      if (!isUpgrade(request)) {
+        serveWithoutUpgrade(fastify.server, request, socket, head)
+        return
+      }
+      if (socket instanceof Socket) socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => { socket.destroy() })
+      upgrades.emit('upgrade', request, socket, head)
+    })
   })
+}
+
+/** Waits for the answers to what was asked before on the same connection (RFC 9112 §9.3.2), which Node does not. */
+function afterAnswers (socket: Duplex & { _httpMessage?: ServerResponse | null }, goOn: () => void): void {
+  const { _httpMessage: answer } = socket // A private field: the one that is being sent, and after it the next.
+  if (answer == null) goOn()
+  else answer.once('close', () => { if (!socket.destroyed) afterAnswers(socket, goOn) })
 }
 
 /** As `ws` does it by itself (RFC 6455 §5.5.3): who sends pings and reads no pongs is cut off. */

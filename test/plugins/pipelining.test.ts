@@ -38,6 +38,23 @@ t.test('requests that come together are answered in their order', async (t) => {
   await until(() => answers.split('HTTP/1.1 404').length === MOST_IN_ALL + 1, 10_000)
 })
 
+t.test('an upgrade that comes with other requests is answered behind them', async (t) => {
+  const service = await build(t)
+  const get = 'GET /health/live HTTP/1.1\r\nHost: a\r\n'
+  const h2c = `${get}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n`
+  const { pathname, search } = new URL(addressOf(service, 'ada'))
+  const upgrade = `GET ${pathname}${search} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
+  const socket = connectTcp(service.port, '127.0.0.1')
+  t.teardown(() => { socket.destroy() })
+  let answers = ''
+  socket.on('data', (bytes: Buffer) => { answers += bytes.toString() })
+
+  socket.write(`${get}\r\n${h2c}${get}\r\n${h2c}${h2c}${upgrade}`)
+  await until(() => answers.includes('connection_status'), 5_000)
+
+  t.strictSame(answers.match(/(?<=HTTP\/1\.1 )\d+/g), ['200', '200', '200', '200', '200', '101'])
+})
+
 t.test('who asks for more before he has been answered is cut off, and no other', async (t) => {
   const service = await build(t)
   const other = await connect(t, addressOf(service, 'ada'))
