@@ -112,12 +112,13 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
         done()
       }
     }, { scope }),
-    developerToken: keyed ? undefined : tokens.sign({ sub: 'my_user_id', scope: scopes.join(' ') })
+    developerToken: keyed ? undefined : tokens.sign({ sub: 'my_user_id', scope: scopes.join(' '), ...(issuer !== undefined && { iss: issuer }), ...(audience !== undefined && { aud: audience }) })
   })
 
   if (!keyed) {
-    fastify.addHook('onRequest', async ({ socket }) => {
-      if (socket.localAddress !== undefined && !isLoopback(socket.localAddress)) throw new AppError('key_required')
+    fastify.addHook('onRequest', async ({ socket, ip }) => {
+      // The address that was reached, and the one that a proxy says it was reached from.
+      for (const address of [socket.localAddress, ip]) if (address !== undefined && !isLoopback(address)) throw new AppError('key_required')
     })
   }
 

@@ -20,9 +20,23 @@ const clientErrorCodes: Record<string, ErrorCode> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large'
 }
 
+export interface ProblemsOptions {
+  /** There is an application around this one, whose hooks have errors of their own. */
+  embedded: boolean
+}
+
 /** Every error of REST, and every refusal of an upgrade, is an RFC 9457 problem. */
-const problemsPlugin: FastifyPluginAsync = async (fastify) => {
-  fastify.setErrorHandler(sendProblem)
+const problemsPlugin: FastifyPluginAsync<ProblemsOptions> = async (fastify, { embedded }) => {
+  fastify.setErrorHandler((error, request, reply) => {
+    if (embedded && isForeign(error, reply)) throw error // To the handler of the application.
+    sendProblem(error, request, reply)
+  })
+}
+
+/** Whether a hook of the application has refused the request: the error, or it, has a status, which is none that Fastify or this service gives. */
+function isForeign (error: unknown, { statusCode }: FastifyReply): boolean {
+  if (error instanceof AppError || (isFastifyError(error) && (error.code.startsWith('FST_ERR_') || error.validation !== undefined))) return false
+  return statusCode >= 400 || (error instanceof Error && 'statusCode' in error)
 }
 
 export function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
@@ -36,9 +50,10 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
 
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer') // RFC 9110 §15.5.2
+  if (request.ws) reply.header('connection', 'close')
   if (problem.status === 426) { // RFC 9110 §15.5.22, RFC 6455 §4.2.2
     reply.header('sec-websocket-version', '13')
-    reply.headers({ upgrade: 'websocket', connection: request.headers.connection === 'close' ? 'upgrade, close' : 'upgrade' })
+    reply.headers({ upgrade: 'websocket', connection: request.ws || request.headers.connection === 'close' ? 'upgrade, close' : 'upgrade' })
   }
   reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem)
 }

@@ -1,15 +1,18 @@
 import type { TSchema } from '@sinclair/typebox'
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { AppError } from '../src/errors.js'
 import { parseJson } from '../src/protocol/json.js'
 import { compile } from '../src/protocol/validator.js'
 
 /** Bodies are JSON only, and are parsed and checked by what parses and checks frames. */
 const validationPlugin: FastifyPluginAsync = async (fastify) => {
   fastify.removeAllContentTypeParsers()
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request: unknown, body: Buffer, done) => {
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, ({ headers }: FastifyRequest, body: Buffer, done) => {
     let value
     try {
+      const { 'content-encoding': encoding = 'identity' } = headers
+      if (encoding !== 'identity') throw new AppError('unsupported_media_type', `The body is encoded (${encoding}), and has to be application/json as it is`)
       value = parseJson(body)
     } catch (error) {
       done(error as Error)

@@ -37,6 +37,8 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
   if (fastify.hasDecorator('websocketServer')) return
 
   const upgrades = new EventEmitter()
+  // A request of `injectWS`, for tests, has no socket.
+  upgrades.on('upgrade', (request: Partial<IncomingMessage>, socket: Socket) => { request.socket ??= socket })
   // Newer than the types of `ws`.
   const bounds = { closeTimeout: HANDSHAKE_TIMEOUT_MS, maxFragments: MAX_PIECES, maxBufferedChunks: Math.max(MAX_PIECES, maxMessageBytes / 64) }
   await fastify.register(websocket, {

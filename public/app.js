@@ -18,7 +18,7 @@ byId('stats').addEventListener('click', () => { getStats({ background: false }) 
 byId('break').addEventListener('click', breakConnection)
 
 byId('anonymous').addEventListener('change', toggleAnonymous)
-byId('token').addEventListener('input', showToken)
+byId('token').addEventListener('input', useToken)
 byId('token-show').addEventListener('click', toggleToken)
 
 window.addEventListener('hashchange', useLink)
@@ -73,6 +73,12 @@ function useLink () {
     byId('user').value = sub
     byId('send-user').value = sub
   }
+  showToken()
+}
+
+/** Who brings a token means it to be used. */
+function useToken () {
+  if (byId('token-mode').value === 'none') byId('token-mode').value = 'subprotocol'
   showToken()
 }
 

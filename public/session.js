@@ -16,6 +16,13 @@ const returns = {
   gap: { type: 'gap', about: 'something that was missed is no longer there', warning: true }
 }
 
+/** What to do about a refusal, by its code. */
+const advice = {
+  token_required: 'choose how the socket brings the token',
+  token_invalid: 'a server without a key has a new token whenever it starts: open the link in its log',
+  wrong_user: 'a server without a key takes any user that brings no token'
+}
+
 let target
 let report
 let connection
@@ -29,11 +36,11 @@ let waiting
 let returnAt
 
 /**
- * Opens the one connection of the page, which comes back by itself when it breaks; when it waits to do so for this user, it does so now.
+ * Opens the one connection of the page, which comes back by itself when it breaks; when it waits to do so for this user, or was refused then, it does so now.
  * `onState({name, detail, warning?, waitMs?})` hears how it goes.
  */
 export function start (wanted, onState) {
-  const resumes = waiting !== undefined && wanted.userId === target.userId
+  const resumes = readCursor() !== undefined && wanted.userId === target.userId
   if (!resumes) forget()
   stopWaiting()
   leaving = false
@@ -117,8 +124,9 @@ function onRefuse (problem) {
   end()
   const name = problem.status === undefined ? 'failed' : 'refused'
   addEntry({ direction: 'event', type: name, value: problem, failed: true })
-  if (attempt === 0 || isFinalRefusal(problem)) stop(name, describeProblem(problem))
-  else comeBack(describeProblem(problem))
+  const why = describeProblem(problem)
+  if (attempt === 0 || isFinalRefusal(problem)) report({ name, detail: problem.code in advice ? `${why} · ${advice[problem.code]}` : why })
+  else comeBack(why)
 }
 
 function end () {

@@ -19,7 +19,7 @@ export function takeTokenFromLink () {
 
 /** A line about a token, for people. */
 export function describeToken (token) {
-  if (token === '') return 'The link in the start-up log of the server brings one.'
+  if (token === '') return 'The link in the log of a server without a key brings one.'
 
   const { sub, scope, exp } = claimsOf(token)
   const parts = [

@@ -68,7 +68,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   async function checkHandshake ({ ws, headers }: FastifyRequest): Promise<void> {
     if (connections.stopping) throw new AppError('shutting_down')
     if (!ws) return
-    if (headers['sec-websocket-version'] !== '13') throw new AppError('upgrade_required', 'Sec-WebSocket-Version must be 13')
+    if (String(headers['sec-websocket-version']) !== '13') throw new AppError('upgrade_required', 'Sec-WebSocket-Version must be 13')
     if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) throw new AppError('invalid_request', 'Sec-WebSocket-Key must be 16 bytes in base64')
   }
 

@@ -96,7 +96,7 @@ async function compose (fastify: FastifyInstance, config: Config, { prefix = '',
   await fastify.register(async (service: FastifyInstance) => {
     if (!alone) {
       service.addHook('onRoute', (route) => { route.logSerializers = serializers })
-      await service.register(answers, { requestId: false })
+      await service.register(answers, { embedded: true })
     }
     await service.register(access, {
       secret: config.JWT_SECRET,
@@ -106,16 +106,16 @@ async function compose (fastify: FastifyInstance, config: Config, { prefix = '',
       tokenRequired: config.WS_AUTH === 'required',
       allowAnonymous: config.ALLOW_ANONYMOUS
     })
-    await service.register(async (api: FastifyInstance) => { await registerApi(api, config) }, { prefix: `${prefix}${PREFIX}` })
+    await service.register(async (api: FastifyInstance) => { await registerApi(api, config) }, { prefix: `${prefix.replace(/\/+$/, '')}${PREFIX}` })
     if (alone) await service.register(metricsRoutes, { open: !config.keyed })
   })
 }
 
 /** What all that the service answers has in common. */
-const answers = fp(async (fastify: FastifyInstance, { requestId }: { requestId: boolean }) => {
-  await fastify.register(problems)
+const answers = fp(async (fastify: FastifyInstance, { embedded }: { embedded: boolean }) => {
+  await fastify.register(problems, { embedded })
   await fastify.register(pipelining)
-  await fastify.register(headers, { requestId })
+  await fastify.register(headers, { requestId: !embedded })
   await fastify.register(descriptions)
 })
 
@@ -155,7 +155,7 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
   if (tracing !== undefined) app.register(tracing.plugin)
   app.register(metrics)
   app.register(openapi)
-  app.register(answers, { requestId: true })
+  app.register(answers, { embedded: false })
   app.register(fp(async (fastify: FastifyInstance) => {
     await compose(fastify, config, { alone: true, tracer: tracing?.tracer })
     await fastify.register(healthRoutes)

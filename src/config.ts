@@ -32,13 +32,13 @@ const keyNames = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] as const
 
 /**
  * Settings from an environment, or from options of the same names: numbers and booleans may stand as text,
- * unknown names are ignored, an empty value counts as not set.
+ * unknown names are ignored, an empty value counts as not set. A secret is what it is, as for those who sign with it.
  * @throws ConfigError listing everything that is wrong
  */
 export function readConfig (source: Record<string, unknown>): Config {
   const given = Object.fromEntries(Object.entries(source)
-    .filter(([name, value]) => name in SettingsSchema.properties && value !== undefined && !(typeof value === 'string' && value.trim() === ''))
-    .map(([name, value]) => [name, typeof value === 'string' && name !== 'JWT_SECRET' ? value.trim() : value])) // A secret is what it is, as for those who sign with it.
+    .map(([name, value]) => [name, typeof value === 'string' && name !== 'JWT_SECRET' ? value.trim() : value] as const)
+    .filter(([name, value]) => name in SettingsSchema.properties && value !== undefined && value !== ''))
   const [settings, problems] = checkEach(given)
   problems.push(...checkTogether(settings))
   if (problems.length > 0) throw new ConfigError(problems)
@@ -113,6 +113,7 @@ function checkTogether (settings: Settings): string[] {
     problems.push(`HOST is ${HOST}, which others can reach: set JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL, or keep to 127.0.0.1`)
   }
   if (JWT_JWKS_URL !== undefined && !isKeySetUrl(JWT_JWKS_URL)) problems.push('JWT_JWKS_URL must be an https: URL without a password, or an http: URL on this machine')
+  if (JWT_SECRET?.trim() === '') problems.push('JWT_SECRET is nothing but spaces: leave it out, and a random key is used')
   if (JWT_SECRET?.trimStart().startsWith('-----BEGIN')) problems.push('JWT_SECRET is a PEM key: a public one goes into JWT_PUBLIC_KEY')
   if (JWT_PUBLIC_KEY !== undefined && !isPublicKey(JWT_PUBLIC_KEY)) problems.push('JWT_PUBLIC_KEY is not a public key in PEM, of RSA, EC or Ed25519')
 

@@ -3,7 +3,7 @@ import cors from '@fastify/cors'
 import jwt from '@fastify/jwt'
 import fastifyStatic from '@fastify/static'
 import websocket from '@fastify/websocket'
-import { type FastifyInstance, fastify } from 'fastify'
+import { type FastifyInstance, fastify, type onRequestAsyncHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import t, { type Test } from 'tap'
 import herald from '../src/app.js'
@@ -190,12 +190,46 @@ t.test('a token is not in the log of the application, wherever it was sent', asy
   t.strictSame(lines.filter((line) => line.includes(token)), [])
 })
 
+t.test('what a hook of the application refuses is answered as the application does it', async (t) => {
+  for (const [hook, status] of [
+    [() => { throw Object.assign(new Error('slow down'), { statusCode: 429 }) }, 429],
+    [(_request, reply) => { throw new Error(`not you: ${reply.code(403).statusCode}`) }, 403],
+    [async (request) => { await request.jwtVerify() }, 401]
+  ] as Array<[onRequestAsyncHookHandler, number]>) {
+    const app = fastify()
+    t.teardown(() => app.close())
+    await app.register(jwt, { secret: OWN_SECRET })
+    app.addHook('onRequest', hook)
+    await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET })
+    const { ws } = await listen(app)
+
+    t.equal((await app.inject('/api/v1/ws/stats')).statusCode, status)
+    t.equal((await refusal(`${ws}/ada`)).status, status)
+  }
+})
+
+t.test('a socket can be opened without a network, as the tests of an application do', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET, WS_AUTH: 'optional', CONNECT_RATE: 1 })
+  await app.ready()
+  const frames: unknown[] = []
+
+  const socket = await app.injectWS('/api/v1/ws/ada', {}, { onInit (ws) { ws.on('message', (data) => { frames.push(JSON.parse(String(data))) }) } })
+  await app.notifications.sendToUser('ada', { notificationType: 'info', data: {} })
+  await until(() => frames.length === 2, 5_000)
+
+  t.match(frames, [{ type: 'connection_status' }, { type: 'notification' }])
+  socket.terminate()
+  await until(() => app.connections.getTotalConnectionsCount() === 0, 5_000)
+})
+
 t.test('an option that is no setting is refused, a prefix stands before the addresses', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
 
   await t.rejects(Promise.resolve(fastify().register(herald, JSON.parse('{"jwtSecret":"x"}'))), { name: 'ConfigError', message: /jwtSecret/ })
-  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET, prefix: '/push' })
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET, prefix: '/push/' })
 
   t.equal((await app.inject('/push/api/v1/ws/stats')).statusCode, 401)
 })

@@ -3,7 +3,7 @@ import { createApp } from '../src/app.js'
 import { readConfig } from '../src/config.js'
 import { addressOf, SECRET } from './support/app.js'
 import { connect } from './support/client.js'
-import { hello, state, test, text, titles } from './support/page.js'
+import { hello, state, test, text, titles, token } from './support/page.js'
 import { sign } from './support/token.js'
 
 /** Connects, stops the clock of the page so that it does not come back before it is told to, and breaks the connection. */
@@ -85,6 +85,13 @@ test('a page that waits is stopped by Disconnect, and by a refusal', { TEST_PAGE
   await page.fill('#token', sign({ sub: 'ben' }))
   await page.click('#connect')
   await state(page, 'refused')
+  t.match(await text(page, '#state-detail'), /wrong_user.*takes any user that brings no token/)
+
+  await service.post('/notify/ada', hello('missed'))
+  await page.fill('#token', token)
+  await page.click('#connect')
+  await state(page, 'connected')
+  t.match(await text(page, '#state-detail'), 'caught up, 1 replayed')
 })
 
 test('which ends are final, and how long the page waits', { TEST_PAGE: true }, async (t, { page }) => {

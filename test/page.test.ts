@@ -121,6 +121,18 @@ test('the page tells why a connection was refused', { TEST_PAGE: true }, async (
   await state(page, 'connected')
 })
 
+test('a token that is typed is used for the socket', { TEST_PAGE: true }, async (t, { page }) => {
+  await page.evaluate(() => { window.location.hash = '' })
+  await page.reload()
+  t.equal(await page.inputValue('#token-mode'), 'none')
+
+  await page.fill('#user', 'ben')
+  await page.fill('#token', sign({ sub: 'ben' }))
+  await page.click('#connect')
+
+  await state(page, 'connected')
+})
+
 test('an anonymous connection', { JWT_SECRET: '' }, async (t, { page }) => {
   await page.check('#anonymous')
   await page.selectOption('#token-mode', 'none')

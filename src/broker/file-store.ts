@@ -1,5 +1,5 @@
-import { closeSync, mkdirSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { tryLock } from 'fs-native-extensions'
 import { open, type RootDatabase, type Transaction } from 'lmdb'
 import { BrokerError } from './broker.js'
@@ -92,7 +92,7 @@ export class FileStore implements Store {
 
 function lockFolder (folder: string): number {
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(resolve(folder))
     const lock = openSync(join(folder, 'lock'), 'a')
     if (tryLock(lock)) return lock
     closeSync(lock)
@@ -100,6 +100,13 @@ function lockFolder (folder: string): number {
     throw new BrokerError(`the folder cannot be written: ${messageOf(error)}`)
   }
   throw new BrokerError('another process is using the folder')
+}
+
+/** `mkdir` of Node with `recursive` does not end where it is told each time that there is no such folder, as in /proc. */
+function makeFolder (folder: string): void {
+  if (existsSync(folder)) return
+  makeFolder(dirname(folder))
+  mkdirSync(folder)
 }
 
 function openDatabase (path: string): RootDatabase<unknown, Key> {

@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox'
 export const UserIdSchema = Type.String({
   minLength: 1,
   maxLength: 128,
-  pattern: '^[^\\p{Cc}\\p{Cs}]*$',
+  pattern: '^([^\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])*$', // With the flag `u` and without it.
   description: 'any Unicode text of 1 to 128 characters, without control characters',
   examples: ['my_user_id', 'auth0|abc', 'ann@example.com', 'Алёна']
 })

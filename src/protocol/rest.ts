@@ -6,10 +6,9 @@ export const UserParamsSchema = Type.Object({ user_id: UserIdSchema })
 /** Query of a socket's address: taken as it is, and anything beside it passed over. */
 export const SocketQuerySchema = Type.Object({
   last_event_id: Type.Optional(Type.String({
-    description: 'the id of the last notification that the client has: it gets what it missed since',
-    examples: ['mbxk3v2q7f-42']
+    description: 'the id of the last notification that the client has, such as `mbxk3v2q7f-42`: it gets what it missed since'
   })),
-  token: Type.Optional(Type.String({ description: 'the token, from who cannot send it as a header or as a subprotocol', examples: ['eyJhbGciOi…'] }))
+  token: Type.Optional(Type.String({ description: 'the token, from who cannot send it as a header or as a subprotocol' }))
 }, { examples: [{ last_event_id: 'mbxk3v2q7f-42' }] })
 
 export const NotifyBodySchema = Type.Object({
@@ -39,8 +38,7 @@ export const IdempotencyHeadersSchema = Type.Object({
     minLength: 1,
     maxLength: 255,
     pattern: '^[\\x21-\\x7e]*$',
-    description: 'calls with the same key at the same address publish once; visible ASCII',
-    examples: ['3f0e-order-4711']
+    description: 'calls with the same key, such as `3f0e-order-4711`, at the same address publish once; visible ASCII'
   }))
 }, { examples: [{ 'idempotency-key': '3f0e-order-4711' }] })
 

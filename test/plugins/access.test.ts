@@ -53,6 +53,14 @@ t.test('without a key, a user is believed, but a token is checked when it is the
   t.equal((await fetch(`${service.http}/stats`)).status, 401, 'REST needs a token always')
 })
 
+t.test('without a key, who comes from elsewhere through a proxy is refused', async (t) => {
+  const service = await build(t, { JWT_SECRET: '', TRUST_PROXY: 'loopback' })
+  const through = (address: string) => ({ headers: { 'x-forwarded-for': address } })
+
+  await connect(t, `${service.ws}/ada`, through('127.0.0.1'))
+  t.match(await refusal(`${service.ws}/ada`, through('192.0.2.1')), { status: 403, problem: { code: 'key_required' } })
+})
+
 t.test('without a key, everybody sees the names', async (t) => {
   const service = await build(t, { JWT_SECRET: '' })
   const client = await connect(t, `${service.ws}/ada`)

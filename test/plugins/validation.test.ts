@@ -9,7 +9,7 @@ t.test('the parser of bodies does not throw: not every Fastify that the plugin m
   app.addContentTypeParser = ((_type: string, _options: object, parser: typeof parse) => { parse = parser }) as typeof app.addContentTypeParser
   await app.register(validation)
 
-  parse?.({}, Buffer.from('{"'), (error) => { t.ok(error instanceof AppError && error.code === 'invalid_json') })
-  parse?.({}, Buffer.from('{"a":1}'), (error, value) => { t.strictSame([error, value], [null, { a: 1 }]) })
+  parse?.({ headers: {} }, Buffer.from('{"'), (error) => { t.ok(error instanceof AppError && error.code === 'invalid_json') })
+  parse?.({ headers: { 'content-encoding': 'identity' } }, Buffer.from('{"a":1}'), (error, value) => { t.strictSame([error, value], [null, { a: 1 }]) })
   t.equal(t.count, 2)
 })

@@ -35,6 +35,13 @@ t.test('with no settings the log is JSON, and has a link and a curl line that wo
   t.equal(server.stderr.text, '')
 })
 
+t.test('the token in the link has what the service asks for', async (t) => {
+  const server = await startServer(t, { JWT_ISSUER: 'us', JWT_AUDIENCE: 'herald' })
+  const [, token] = (await messageOf(server, /^test page: /)).split('#token=')
+
+  t.equal((await fetch(`${server.http}/stats`, { headers: { authorization: `Bearer ${token}` } })).status, 200)
+})
+
 t.test('without a key another HOST is refused, saying what to set', async (t) => {
   const { code, stderr } = await run(t, process.execPath, [program], { PORT: '0', HOST: '0.0.0.0' })
 

@@ -99,6 +99,7 @@ t.test('only JSON is taken, as UTF-8', async (t) => {
 
   t.equal((await send('application/json; charset=utf-8', JSON.stringify(body))).status, 200)
   t.equal((await send('text/plain', JSON.stringify(body))).status, 415)
+  t.match(await service.post('/broadcast', body, { 'content-encoding': 'gzip' }), { status: 415, body: { code: 'unsupported_media_type', detail: /gzip/ } })
   t.match(await (await send('application/json', new Uint8Array([0x7b, 0xff, 0x7d]))).json(), { code: 'invalid_utf8' })
 })
 

@@ -21,6 +21,13 @@ t.test('the first frame tells how things stand', async (t) => {
   t.equal(new Date(String(data['timestamp'])).toISOString(), data['timestamp'])
 })
 
+t.test('who is refused is told that the connection ends', async (t) => {
+  const service = await build(t)
+
+  t.match(await refusal(service.ws + '/ada'), { status: 401, headers: { connection: 'close' } })
+  t.match(await refusal(addressOf(service, 'ada'), { protocolVersion: 8 }), { status: 426, headers: { connection: 'upgrade, close' } })
+})
+
 t.test('frames that were sent with the handshake are answered after the first frame', async (t) => {
   const service = await build(t)
   const client = await connect(t, addressOf(service, 'ada'))

@@ -33,7 +33,8 @@ t.test('an empty value counts as not set, an unknown name is ignored, 0 lifts a 
 
 t.test('a secret is what it is, spaces and all; other settings are trimmed', async (t) => {
   t.match(readConfig({ JWT_SECRET: 'secret\n', JWT_ISSUER: ' us ' }), { JWT_SECRET: 'secret\n', JWT_ISSUER: 'us' })
-  t.equal(readConfig({ JWT_SECRET: ' \n' }).keyed, false)
+  t.throws(() => readConfig({ JWT_SECRET: ' \n' }), { message: /JWT_SECRET/ })
+  t.equal(readConfig({ JWT_ISSUER: ' ' }).JWT_ISSUER, undefined)
 })
 
 t.test('an origin may have a scheme of its own, and a proxy be a range or a name', async (t) => {
