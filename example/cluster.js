@@ -24,7 +24,7 @@ const children = []
 let stopping = false
 
 process.once('exit', () => { rmSync(folder, { recursive: true, force: true }) })
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { stop(0).catch(() => {}) })
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.on(signal, () => { stop(0).catch(() => {}) })
 
 try {
   const redisPort = await freePort()
@@ -55,7 +55,7 @@ Send to both:
 
 Ctrl-C ends all of it.`)
 } catch (error) {
-  console.error(error.message)
+  console.error(error.code === 'EADDRINUSE' ? `port ${PORT} is in use: stop what listens there, or set PORT` : error.message)
   await stop(1)
 }
 

@@ -185,7 +185,6 @@ export class Connection implements Identity {
   /** Ends the connection with a closing handshake, behind what was queued. */
   close (code: CloseCode): void {
     if (this.#ended) return
-
     const { close, text } = errors[code]
     this.#end({ code: close, reason: text, cause: code })
     this.#outbox?.flushAll()
