@@ -40,7 +40,7 @@ function isForeign (error: unknown, { statusCode }: FastifyReply): boolean {
 }
 
 export function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const known = toAppError(error)
+  const known = toAppError(error, request)
   const { code } = known
   const { retryAfter } = errorEntry(code)
   const problem = toProblem(known)
@@ -87,12 +87,13 @@ export function answerClientError (this: FastifyInstance, error: NodeJS.ErrnoExc
   socket.destroy()
 }
 
-function toAppError (error: unknown): AppError {
+function toAppError (error: unknown, request: FastifyRequest): AppError {
   if (error instanceof AppError) return error
   if (!isFastifyError(error)) return new AppError('internal_error')
 
   if (error.validation !== undefined) return validationError('invalid_request', error.validation[0])
   const code = codes[error.code]
+  if (code === 'too_large') return new AppError(code, `the body may have ${request.routeOptions.bodyLimit} bytes`)
   if (code !== undefined) return new AppError(code)
   const { statusCode = 500 } = error
   return statusCode < 500 ? new AppError('invalid_request', error.message) : new AppError('internal_error')

@@ -174,8 +174,8 @@ const REQUEST_TIMEOUT_MS = 30_000
 const HEADERS_TIMEOUT_MS = 10_000
 const CHECK_CONNECTIONS_MS = 1000
 
-/** How long nothing may move on the connection of a request, such as an answer that nobody reads. */
-const STALLED_MS = 30_000
+/** How long nothing may move on the connection of a request, such as an answer that nobody reads: longer than a request may take, which is answered. */
+const STALLED_MS = 35_000
 
 /** The length of a user id is checked by its route, which names it; this is more than the headers of a request may have. */
 const MAX_PARAM_LENGTH = 16_384

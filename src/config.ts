@@ -108,7 +108,7 @@ function checkTogether (settings: Settings): string[] {
   const { HOST, BROKER_URL, JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL, ALLOWED_ORIGINS, TRUST_PROXY } = settings
   const keys = keyNames.filter((name) => settings[name] !== undefined)
 
-  if (keys.length > 1) problems.push(`${keys.join(' and ')} are both set: one key decides`)
+  if (keys.length > 1) problems.push(`${keys.join(' and ')} are set: one key decides`)
   if (keys.length === 0 && !isLoopback(HOST)) {
     problems.push(`HOST is ${HOST}, which others can reach: set JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL, or keep to 127.0.0.1`)
   }
@@ -176,8 +176,8 @@ function parseTrustProxy (value: string): Config['trustProxy'] {
 
 /** Also of an application with a scheme of its own, such as `capacitor://localhost`. */
 function isOrigin (text: string): boolean {
-  const { origin } = parseOrigin(text) ?? {}
-  return (origin === text && !text.includes('*')) || (origin === 'null' && /^[a-z][a-z\d+.-]*:\/\/[\w-]+$/.test(text))
+  const { origin, protocol } = parseOrigin(text) ?? {}
+  return (origin === text && ['http:', 'https:'].includes(protocol ?? '') && !text.includes('*')) || (origin === 'null' && /^[a-z][a-z\d+.-]*:\/\/[\w-]+$/.test(text))
 }
 
 /** An address, a range like 10.0.0.0/8, or one of the names that Fastify's `trustProxy` knows. */

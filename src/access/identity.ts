@@ -47,7 +47,7 @@ export function identify (userId: string | null, claims: Claims | undefined, pol
   } else if (claims === undefined) {
     if (policy.tokenRequired) throw new AppError('token_required')
   } else if (claims.sub !== userId) {
-    throw new AppError('wrong_user')
+    throw new AppError('wrong_user', typeof claims.sub === 'string' ? undefined : 'the token names no user: sub has to be one')
   }
   return {
     userId,

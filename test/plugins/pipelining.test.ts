@@ -92,7 +92,7 @@ t.test('a socket does not keep the request that it came with', async (t) => {
 
 t.test('who does not read his answer is cut off after a while; a socket of a client is not', async (t) => {
   const service = await build(t)
-  t.equal(service.app.server.timeout, 30_000)
+  t.equal(service.app.server.timeout, 35_000)
   service.app.server.timeout = 500
   const idle = await connect(t, addressOf(service, 'ada'))
   await idle.next()

@@ -60,6 +60,8 @@ t.test('a token that is no good changes nothing: an error says why, and the conn
     wrong_user: sign({ sub: 'ben' })
   }
 
+  client.send({ type: 'auth', token: sign({ scope: 'stats:read' }) })
+  t.match(await client.next(), { type: 'error', data: { code: 'wrong_user', message: /names no user/ } })
   for (const [code, token] of Object.entries(wrong)) {
     client.send({ type: 'auth', token })
     const answer = await client.next()

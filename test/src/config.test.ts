@@ -40,7 +40,7 @@ t.test('a secret is what it is, spaces and all; other settings are trimmed', asy
 t.test('an origin may have a scheme of its own, and a proxy be a range or a name', async (t) => {
   t.match(readConfig({ ALLOWED_ORIGINS: 'https://a.example, capacitor://localhost' }), { allowedOrigins: ['https://a.example', 'capacitor://localhost'] })
   t.strictSame(readConfig({ TRUST_PROXY: '10.0.0.0/8, uniquelocal' }).trustProxy, ['10.0.0.0/8', 'uniquelocal'])
-  for (const origin of ['capacitor://localhost/', 'htps://a.example', 'mailto:a', 'https://a.example/path', 'https://*.example']) t.match(problemsOf({ ALLOWED_ORIGINS: origin }), [/^ALLOWED_ORIGINS has/], origin)
+  for (const origin of ['capacitor://localhost/', 'htps://a.example', 'mailto:a', 'https://a.example/path', 'https://*.example', 'ws://a.example']) t.match(problemsOf({ ALLOWED_ORIGINS: origin }), [/^ALLOWED_ORIGINS has/], origin)
 })
 
 t.test('origins that are listed are some', async (t) => {
