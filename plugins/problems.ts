@@ -28,16 +28,14 @@ export interface ProblemsOptions {
 /** Every error of REST, and every refusal of an upgrade, is an RFC 9457 problem. */
 const problemsPlugin: FastifyPluginAsync<ProblemsOptions> = async (fastify, { embedded }) => {
   fastify.setErrorHandler((error, request, reply) => {
-    if (embedded && isForeign(error, reply)) throw error // To the handler of the application.
+    if (embedded && isForeign(error)) throw error // To the handler of the application.
     sendProblem(error, request, reply)
   })
 }
 
-/** Whether a hook of the application has refused the request: the error, or it, has a status, which is none that Fastify or this service gives. */
-function isForeign (error: unknown, { statusCode }: FastifyReply): boolean {
-  if (error instanceof AppError || (isFastifyError(error) && (error.code.startsWith('FST_ERR_') || error.validation !== undefined))) return false
-  return statusCode >= 400 || (error instanceof Error && 'statusCode' in error)
-}
+/** What neither Fastify nor this service throws, but a hook of the application may. */
+const isForeign = (error: unknown): boolean =>
+  !(error instanceof AppError) && !(isFastifyError(error) && (error.code.startsWith('FST_ERR_') || error.validation !== undefined))
 
 export function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = toAppError(error, request)

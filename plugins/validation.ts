@@ -11,8 +11,8 @@ const validationPlugin: FastifyPluginAsync = async (fastify) => {
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, ({ headers }: FastifyRequest, body: Buffer, done) => {
     let value
     try {
-      const { 'content-encoding': encoding = 'identity' } = headers
-      if (encoding !== 'identity') throw new AppError('unsupported_media_type', `The body is encoded (${encoding}), and has to be application/json as it is`)
+      const { 'content-encoding': encoding = '' } = headers
+      if (!['', 'identity'].includes(encoding.trim().toLowerCase())) throw new AppError('unsupported_media_type', `The body is encoded (${encoding}), and has to be application/json as it is`)
       value = parseJson(body)
     } catch (error) {
       done(error as Error)

@@ -13,6 +13,9 @@ export interface WebsocketOptions {
 /** How long a connection may take to be opened, and one that has ended to be closed. */
 const HANDSHAKE_TIMEOUT_MS = 5000
 
+/** How long nothing may move on a connection whose upgrade waits for the answers before it. */
+const ANSWER_TIMEOUT_MS = 10_000
+
 /** In how many fragments a message may come, and a frame of usual size in how many reads: each is held in a buffer of its own, of some 200 bytes, until the whole is there. */
 const MAX_PIECES = 1024
 
@@ -37,6 +40,8 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
   if (fastify.hasDecorator('websocketServer')) return
 
   const upgrades = new EventEmitter()
+  /** Sockets whose upgrade waits for an answer. */
+  const waiting = new Set<Duplex>()
   // A request of `injectWS`, for tests, has no socket.
   upgrades.on('upgrade', (request: Partial<IncomingMessage>, socket: Socket) => { request.socket ??= socket })
   // Newer than the types of `ws`.
@@ -47,6 +52,7 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
     options: { server: upgrades as Server, maxPayload: maxMessageBytes, perMessageDeflate: false, allowSynchronousEvents: false, autoPong: false, ...bounds },
     // The sockets of an application that this is part of; the connection manager closes its own.
     preClose (done) {
+      for (const socket of waiting) socket.destroy()
       for (const client of fastify.websocketServer.clients) client.close()
       done()
     }
@@ -63,13 +69,25 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
       upgrades.emit('upgrade', request, socket, head)
     })
   })
-}
 
-/** Waits for the answers to what was asked before on the same connection (RFC 9112 §9.3.2), which Node does not. */
-function afterAnswers (socket: Duplex & { _httpMessage?: ServerResponse | null }, goOn: () => void): void {
-  const { _httpMessage: answer } = socket // A private field: the one that is being sent, and after it the next.
-  if (answer == null) goOn()
-  else answer.once('close', () => { if (!socket.destroyed) afterAnswers(socket, goOn) })
+  /** Waits for the answers to what was asked before on the same connection (RFC 9112 §9.3.2), which Node does not; it has taken its listeners off the socket. */
+  function afterAnswers (socket: Duplex & { _httpMessage?: ServerResponse | null }, goOn: () => void): void {
+    const { _httpMessage: answer } = socket // A private field: the one that is being sent, and after it the next.
+    if (answer == null) {
+      goOn()
+      return
+    }
+    const cutOff = () => { socket.destroy() }
+    socket.on('error', cutOff).on('timeout', cutOff)
+    if (socket instanceof Socket) socket.setTimeout(ANSWER_TIMEOUT_MS)
+    waiting.add(socket)
+    answer.once('close', () => {
+      waiting.delete(socket)
+      if (socket.destroyed) return // Its error is yet to come.
+      afterAnswers(socket, goOn)
+      socket.off('error', cutOff).off('timeout', cutOff)
+    })
+  }
 }
 
 /** As `ws` does it by itself (RFC 6455 §5.5.3): who sends pings and reads no pongs is cut off. */

@@ -79,7 +79,7 @@ function open () {
     begin(connection, onWelcome, onReconnect)
   } catch (error) {
     addEntry({ direction: 'event', type: 'failed', value: { detail: error.message }, failed: true })
-    stop('failed', error.message)
+    report({ name: 'failed', detail: error.message })
   }
 }
 

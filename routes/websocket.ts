@@ -119,11 +119,19 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     listen(socket, raw.socket, connection)
 
     const { last_event_id: lastEventId } = query as { last_event_id?: unknown }
-    broker.replay(identity.userId, lastEventId === undefined ? undefined : String(lastEventId)).then((replay) => {
+    join(connection, lastEventId === undefined ? undefined : String(lastEventId))
+  }
+
+  function join (connection: Connection, lastEventId: string | undefined): void {
+    broker.replay(connection.userId, lastEventId).then((replay) => {
       slices.add(() => {
         const resume = lastEventId === undefined ? 'none' : replay.gap ? 'gap' : 'caught_up'
-        heraldMetrics.resumed(resume)
-        connection.welcome(replay, resume, connections.getTotalConnectionsCount(), Date.now())
+        try {
+          if (connection.welcome(replay, resume, connections.getTotalConnectionsCount(), Date.now())) heraldMetrics.resumed(resume)
+          else join(connection, lastEventId)
+        } catch (error) {
+          fail(connection, error)
+        }
       })
     }).catch((error: unknown) => { fail(connection, error) })
   }

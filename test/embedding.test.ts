@@ -194,7 +194,9 @@ t.test('what a hook of the application refuses is answered as the application do
   for (const [hook, status] of [
     [() => { throw Object.assign(new Error('slow down'), { statusCode: 429 }) }, 429],
     [(_request, reply) => { throw new Error(`not you: ${reply.code(403).statusCode}`) }, 403],
-    [async (request) => { await request.jwtVerify() }, 401]
+    [async (request) => { await request.jwtVerify() }, 401],
+    [() => { throw Object.assign(new Error('slow down'), { status: 418 }) }, 418],
+    [() => { throw new Error('of the application') }, 500]
   ] as Array<[onRequestAsyncHookHandler, number]>) {
     const app = fastify()
     t.teardown(() => app.close())
@@ -203,7 +205,9 @@ t.test('what a hook of the application refuses is answered as the application do
     await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET })
     const { ws } = await listen(app)
 
-    t.equal((await app.inject('/api/v1/ws/stats')).statusCode, status)
+    const answer = await app.inject('/api/v1/ws/stats')
+    t.equal(answer.statusCode, status)
+    t.notMatch(answer.headers['content-type'], 'problem')
     t.equal((await refusal(`${ws}/ada`)).status, status)
   }
 })

@@ -106,7 +106,11 @@ function lockFolder (folder: string): number {
 function makeFolder (folder: string): void {
   if (existsSync(folder)) return
   makeFolder(dirname(folder))
-  mkdirSync(folder)
+  try {
+    mkdirSync(folder)
+  } catch (error) {
+    if (!existsSync(folder)) throw error // Else another process was faster.
+  }
 }
 
 function openDatabase (path: string): RootDatabase<unknown, Key> {

@@ -56,16 +56,19 @@ export class Connection implements Identity {
   get sentBytes (): number { return this.#transport.sentBytes }
   get waitingBytes (): number { return this.#outbox?.bytes ?? 0 }
 
-  /** Sends the first frame and begins with what was missed; from here on frames are read. */
-  welcome (replay: Replay, resume: Resume, totalConnections: number, now: number): void {
+  /** Sends the first frame and begins with what was missed; from here on frames are read. False: the answer is outdated, and the journal is to be asked again. */
+  welcome (replay: Replay, resume: Resume, totalConnections: number, now: number): boolean {
     const joining = this.#joining
-    if (joining === undefined) return // It has ended.
+    if (joining === undefined) return true // It has ended.
+    if (joining.takeOutdated()) return false
     joining.start(replay.read, replay.gap)
     const seq = resume === 'none' ? joining.startAt(replay.seq) : replay.seq
     this.#position = Math.min(replay.after, seq)
     this.queue(encode(statusFrame(this, { ...replay, seq }, resume, totalConnections, now)))
     if (resume === 'none' && joining.isUpToDate(seq)) this.#joining = undefined
+    this.hear() // Nothing that he may have sent was read before.
     this.#transport.resume()
+    return true
   }
 
   /**
@@ -75,12 +78,9 @@ export class Connection implements Identity {
   async readPage (): Promise<number> {
     const joining = this.#joining
     const page = await joining?.read(this.#position, Math.min(MAX_JOINED_BYTES, this.#owner.limits.maxBufferedBytes / 2))
-    if (page === undefined || this.ended || this.#joining !== joining) return 0
-    // It left the journal while the reader was busy with what is before it. The next connection says so.
-    if (page.gap) {
-      this.close('slow_consumer')
-      return 0
-    }
+    // Some left the journal while the reader was busy with what is before it. The next connection says so.
+    if (page?.gap === true && this.#joining === joining) this.close('slow_consumer')
+    if (page === undefined || this.#joining !== joining) return 0
     this.#owner.catchUp(this) // What is on its way counts him.
     this.#position = page.lastSeq
     for (const { frame } of page.notifications) this.queue(frame)
@@ -96,14 +96,13 @@ export class Connection implements Identity {
    */
   rejoin (read: ReadPage, after: number | undefined): void {
     if (this.#ended) return
-    const { welcomed } = this.#joining ?? { welcomed: true }
+    const { welcomed } = this
     if (after === undefined) this.#position = 0
     else if (this.#joining === undefined) this.#position = Math.max(this.#position, after)
-    else if (!welcomed) return
-
-    this.#joining = new Joining()
+    if (after === undefined || welcomed) this.#joining = new Joining()
+    if (!welcomed) this.#joining?.outdate()
     if (!welcomed) return
-    this.#joining.start(read)
+    this.#joining?.start(read)
     if (this.#outbox === undefined) this.#owner.onReadyForPage(this)
   }
 

@@ -95,8 +95,7 @@ export class Heartbeats {
   #findSilent (): void {
     const beatAt = this.#step - this.#timeout
     for (const connection of beatAt < 0 ? [] : this.#places.get(beatAt % this.#interval) ?? []) {
-      if (!connection.welcomed) this.hear(connection)
-      else if (connection.heardAt < beatAt) this.#silent.add(connection)
+      if (connection.welcomed && connection.heardAt < beatAt) this.#silent.add(connection)
     }
   }
 

@@ -9,6 +9,7 @@ export class Joining {
   #readPage: ReadPage | undefined
   #gapIsKnown = false
   #reading = false
+  #outdated = false
   #firstPassed = Infinity
   #passedSeq = 0
 
@@ -25,6 +26,16 @@ export class Joining {
   /** The `seq` after which all is for a newcomer: `newest`, which the journal was found at, or what is right before the first that was passed over. */
   startAt (newest: number): number {
     return Math.min(newest, this.#firstPassed - 1)
+  }
+
+  /** What the journal has answered so far is not to be gone by. */
+  outdate (): void { this.#outdated = true }
+
+  /** Whether that was said; what the journal answers from here on is. */
+  takeOutdated (): boolean {
+    const outdated = this.#outdated
+    this.#outdated = false
+    return outdated
   }
 
   /** `gapIsKnown`: the client was told that something is missing. */

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { ServerResponse } from 'node:http'
 import { connect as connectTcp, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { queryObjects } from 'node:v8'
 import t, { type Test } from 'tap'
 import { addressOf, build, type Service } from '../support/app.js'
@@ -38,21 +39,58 @@ t.test('requests that come together are answered in their order', async (t) => {
   await until(() => answers.split('HTTP/1.1 404').length === MOST_IN_ALL + 1, 10_000)
 })
 
+const get = 'GET /health/live HTTP/1.1\r\nHost: a\r\n'
+
+function upgradeTo (url: string): string {
+  const { pathname, search } = new URL(url)
+  return `GET ${pathname}${search} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
+}
+
 t.test('an upgrade that comes with other requests is answered behind them', async (t) => {
   const service = await build(t)
-  const get = 'GET /health/live HTTP/1.1\r\nHost: a\r\n'
   const h2c = `${get}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n`
-  const { pathname, search } = new URL(addressOf(service, 'ada'))
-  const upgrade = `GET ${pathname}${search} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
   const socket = connectTcp(service.port, '127.0.0.1')
   t.teardown(() => { socket.destroy() })
   let answers = ''
   socket.on('data', (bytes: Buffer) => { answers += bytes.toString() })
 
-  socket.write(`${get}\r\n${h2c}${get}\r\n${h2c}${h2c}${upgrade}`)
+  socket.write(`${get}\r\n${h2c}${get}\r\n${h2c}${h2c}${upgradeTo(addressOf(service, 'ada'))}`)
   await until(() => answers.includes('connection_status'), 5_000)
 
   t.strictSame(answers.match(/(?<=HTTP\/1\.1 )\d+/g), ['200', '200', '200', '200', '200', '101'])
+})
+
+t.test('who goes away while his upgrade waits for an answer hurts nobody, and who does not read it holds up no stop', async (t) => {
+  const service = await build(t)
+  const accepted: Socket[] = []
+  service.app.server.on('connection', (socket: Socket) => { accepted.push(socket) })
+  const text = `${get.replace('/health/live', '/openapi.json')}\r\n`.repeat(400) + upgradeTo(addressOf(service, 'ada'))
+
+  for (let i = 0; i < 20; i++) {
+    const socket = connectTcp(service.port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.pause()
+    socket.write(text)
+    await until(() => accepted[i]?.timeout === 10_000, 5_000)
+    if (i < 19) socket.resetAndDestroy()
+    else t.teardown(() => { socket.destroy() })
+  }
+  await until(() => accepted.filter(({ destroyed }) => !destroyed).length === 1, 5_000)
+
+  for (let i = 0; i < 100; i++) {
+    const socket = connectTcp(service.port, '127.0.0.1')
+    socket.on('error', () => {})
+    await once(socket, 'connect')
+    socket.write(`${get.replace('/health/live', '/docs')}\r\n${upgradeTo(addressOf(service, 'ada'))}`)
+    await sleep(i % 4)
+    socket.resetAndDestroy()
+  }
+  await until(() => accepted.filter(({ destroyed }) => !destroyed).length === 1, 5_000)
+
+  const started = performance.now()
+  await service.app.close()
+  t.ok(performance.now() - started < 3_000)
+  t.equal(accepted.at(-1)?.destroyed, true)
 })
 
 t.test('who asks for more before he has been answered is cut off, and no other', async (t) => {

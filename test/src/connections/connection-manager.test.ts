@@ -99,6 +99,23 @@ t.test('who asks for no replay gets all that came since he joined', async (t) =>
   t.strictSame(transport.sent.map(({ type, id }) => id ?? type), ['connection_status', 'e-5'])
 })
 
+t.test('what the journal has answered before it had to be read anew is not gone by', async (t) => {
+  for (const after of [10, undefined]) {
+    const connections = new ConnectionManager(managerOptions)
+    const transport = new FakeTransport()
+    const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
+
+    connections.rejoinAll(() => replayOf([]).read, after)
+    t.equal(connection.welcome(noReplay(10), 'none', 1, 0), false)
+    t.strictSame(transport.types, [])
+    t.equal(connection.welcome(noReplay(11), 'none', 1, 0), true)
+    await turns(2)
+    await connections.deliver(notification(12))
+
+    t.match(transport.sent, [{ data: { last_event_id: 'e-11' } }, { id: 'e-12' }])
+  }
+})
+
 t.test('who is being replayed to is counted once for each notification', async (t) => {
   const connections = new ConnectionManager(managerOptions)
   connections.open({ userId: 'ada', seesNames: true }, new FakeTransport(), 0)

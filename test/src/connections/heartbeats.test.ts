@@ -86,6 +86,21 @@ t.test('who waits for his welcome is not silent, however long that takes', async
   t.equal(transport.closedWith, 4002)
 })
 
+t.test('whenever a welcome comes, a heartbeat comes before the end', async (t) => {
+  for (let welcomedAt = 100; welcomedAt <= 3000; welcomedAt += 100) {
+    const { connections, pass } = setUp({ heartbeatTimeoutMs: 200 })
+    const transport = new FakeTransport()
+    const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
+
+    pass(welcomedAt)
+    connection.welcome(noReplay(), 'none', 1, 0)
+    connection.flush()
+    pass(welcomedAt + 5000)
+
+    t.strictSame([transport.pings > 0, transport.closedWith], [true, 4002], `after ${welcomedAt} ms`)
+  }
+})
+
 t.test('a connection that is silent for the interval and the time-out is ended and forgotten, never before', async (t) => {
   const ends: number[] = []
   const { connections, pass } = setUp({ onEnd: (_connection, { code }) => { ends.push(code) } })
