@@ -55,7 +55,7 @@ export function disconnect () {
   if (waiting !== undefined) {
     stopWaiting()
     addEntry({ direction: 'event', type: 'cancelled' })
-    stop('disconnected', 'it does not come back by itself any more')
+    stop('it does not come back by itself any more')
   } else if (opened) {
     sayDisconnect()
     connection.closeSoon()
@@ -116,7 +116,7 @@ function onClose (code, reason) {
   end()
   addEntry({ direction: 'event', type: 'close', value: { code, reason }, failed: ![1000, 1005].includes(code) })
   const detail = `${code} · ${reason || closeReasons[code] || 'no reason given'}`
-  if (leaving || isFinalClose(code)) stop('disconnected', detail)
+  if (leaving || isFinalClose(code)) stop(detail)
   else comeBack(detail)
 }
 
@@ -137,9 +137,9 @@ function end () {
 }
 
 /** What happens now is up to the reader. */
-function stop (name, detail) {
+function stop (detail) {
   forget()
-  report({ name, detail })
+  report({ name: 'disconnected', detail })
 }
 
 function forget () {
