@@ -48,10 +48,11 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
 
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer') // RFC 9110 §15.5.2
-  if (request.ws) reply.header('connection', 'close')
   if (problem.status === 426) { // RFC 9110 §15.5.22, RFC 6455 §4.2.2
-    reply.header('sec-websocket-version', '13')
-    reply.headers({ upgrade: 'websocket', connection: request.ws || request.headers.connection === 'close' ? 'upgrade, close' : 'upgrade' })
+    const connection = request.ws || request.headers.connection === 'close' ? 'upgrade, close' : 'upgrade'
+    reply.headers({ 'sec-websocket-version': '13', upgrade: 'websocket', connection })
+  } else if (request.ws) {
+    reply.header('connection', 'close')
   }
   reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem)
 }

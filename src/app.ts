@@ -56,8 +56,8 @@ const PREFIX = '/api/v1/ws'
 /** How long the keys of a key set are used without having been fetched anew. */
 const KEEP_KEYS_MS = 300_000
 
-/** The part of the time for a stop over which clients are sent away; the rest is for the last handshakes, which get a tenth of that, for requests, and for the way out. */
-const CLIENT_SHARE = 0.85
+/** The part of the time for a stop over which clients are sent away; the rest is for the last handshakes, which get a twentieth of that, for requests, and for the way out. */
+const CLIENT_SHARE = 0.9
 
 /**
  * Adds the service to a Fastify application: its addresses, and the decorators `notifications` and `connections`.

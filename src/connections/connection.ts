@@ -100,10 +100,9 @@ export class Connection implements Identity {
     if (after === undefined) this.#position = 0
     else if (this.#joining === undefined) this.#position = Math.max(this.#position, after)
     if (after === undefined || welcomed) this.#joining = new Joining()
-    if (!welcomed) this.#joining?.outdate()
-    if (!welcomed) return
-    this.#joining?.start(read)
-    if (this.#outbox === undefined) this.#owner.onReadyForPage(this)
+    if (welcomed) this.#joining?.start(read)
+    else this.#joining?.outdate()
+    if (welcomed && this.#outbox === undefined) this.#owner.onReadyForPage(this)
   }
 
   /** Queues a notification if it is beyond what this connection has; says whether it gets it. */

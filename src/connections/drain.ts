@@ -5,7 +5,7 @@ import type { UserIndex } from './user-index.js'
 const SLICE = 500
 
 /** What is left for the handshakes of the last, as a part of the time over which all are closed. */
-const HANDSHAKE_SHARE = 0.1
+const HANDSHAKE_SHARE = 0.05
 
 /** How long everybody stays at first, so that balancers see that this node is not ready before the first comes back: a part of the time, and ms at most. */
 const LEAD_SHARE = 0.15

@@ -50,7 +50,7 @@ t.test('a server that stops is not ready, opens no sockets, answers what is aske
   t.match(await notified.json(), { connections: 1, online: true })
   t.match((await last?.client.nextOf('notification'))?.data, { title: 'Order 4711' })
 
-  told.forEach(({ afterMs }, i) => { t.ok(Math.abs(afterMs - LEAD_MS - (DRAIN_SECONDS * 850 - LEAD_MS) / 20 * i) < 400, `client ${i} after ${afterMs} ms`) })
+  told.forEach(({ afterMs }, i) => { t.ok(Math.abs(afterMs - LEAD_MS - (DRAIN_SECONDS * 900 - LEAD_MS) / 20 * i) < 400, `client ${i} after ${afterMs} ms`) })
   for (const { ended } of told) {
     const { code, late } = await ended
     t.equal(code, 1001)

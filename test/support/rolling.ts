@@ -13,7 +13,7 @@ const USERS = Array.from({ length: 100 }, (_, i) => `user${i}`)
 const NODES = 2
 /** Between notifications; a fifth of them are broadcasts, each of which keeps a process of clients busy, who come back late by that. */
 const PAUSE_MS = 250
-/** Processes that the clients live in. */
+/** Processes that the clients live in. Each has a balancer of its own: one that passes a broadcast on to all is busy with that for longer than any of these. */
 const CROWDS = 2
 const ARRIVAL_MS = 30_000
 const RATE_WINDOW_MS = 1000
@@ -36,13 +36,13 @@ export async function rollingRestart ({ clients: count, drainSeconds, onStep = (
     const nodes: Server[] = []
     while (ports.length < NODES) ports.push(await freePort())
     for (const port of ports) nodes.push(await startNode(owner, port, redis, drainSeconds))
-    const base = `127.0.0.1:${await balance(owner, ports)}/api/v1/ws`
 
-    const crowds = Array.from({ length: CROWDS }, (_, i) => {
+    const bases = await Promise.all(Array.from({ length: CROWDS }, async () => `127.0.0.1:${await balance(owner, ports)}/api/v1/ws`))
+    const crowds = bases.map((base, i) => {
       const [first = 0, end = 0] = [i, i + 1].map((part) => Math.round(count * part / CROWDS))
       return new Crowd(owner, { first, count: end - first, users: USERS, anonymousEvery: 7, ws: `ws://${base}`, kinds: KINDS })
     })
-    const poster = new Poster({ name: 'poster', users: USERS, address: () => `http://${base}`, insists: false, pauseMs: PAUSE_MS })
+    const poster = new Poster({ name: 'poster', users: USERS, address: () => `http://${bases[0]}`, insists: false, pauseMs: PAUSE_MS })
     owner.teardown(() => { poster.stop() })
     onStep('connecting')
     await Promise.all(crowds.map(async (crowd) => { await crowd.connect() }))

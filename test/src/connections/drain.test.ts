@@ -129,7 +129,7 @@ t.test('those who do not shake hands are ended when the last have had their time
 
   t.notOk(drain.step(WINDOW_MS))
   t.notOk(peers.some(({ transport }) => transport.terminated))
-  t.ok(drain.step(WINDOW_MS * 1.1))
+  t.ok(drain.step(WINDOW_MS * 1.05))
 
   t.ok(peers.every(({ transport }) => transport.terminated && transport.closedWith === 1001))
 })

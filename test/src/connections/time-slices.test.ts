@@ -1,12 +1,9 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { setImmediate as endOfTurn } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { MessageChannel } from 'node:worker_threads'
 import t from 'tap'
 import { TimeSlices } from '../../../src/connections/time-slices.js'
-
-const run = promisify(execFile)
+import { run } from '../../support/process.js'
 
 /** Longer than a slice. */
 function work (): void {
@@ -60,8 +57,8 @@ t.test('a piece that fails does not hold up the others', async (t) => {
     slices.add(() => { throw new Error('failed') })
     slices.add(() => { console.log('went on') })
   `
-  const { stdout } = await run(process.execPath, ['--import=tsx', '--input-type=module', '--eval', program])
-  t.equal(stdout, 'failed\nwent on\n')
+  const { stdout } = await run(t, process.execPath, ['--import=tsx', '--input-type=module', '--eval', program])
+  t.equal(stdout, 'failed\nwent on')
 })
 
 t.test('more than there is time for does not pile up', async (t) => {
