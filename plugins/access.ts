@@ -10,7 +10,7 @@ import { AppError } from '../src/errors.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    access: Access
+    heraldAccess: Access
   }
 }
 
@@ -42,7 +42,7 @@ const MAX_VERIFIED = 1000
 
 const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options) => {
   const { secret, publicKey, issuer, audience, tokenRequired, allowAnonymous } = options
-  const { keySet } = fastify
+  const { heraldKeySet: keySet } = fastify
   const verified: Key['verified'] = new Map()
   if (secret !== undefined && Buffer.byteLength(secret) < MIN_SECRET_BYTES) {
     fastify.log.warn(`JWT_SECRET is shorter than ${MIN_SECRET_BYTES} bytes: it can be guessed`)
@@ -91,7 +91,7 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
     return claims
   }
 
-  fastify.decorate<Access>('access', {
+  fastify.decorate<Access>('heraldAccess', {
     identify (userId, token) {
       const policy = { tokenRequired, allowAnonymous, namesForAll: !keyed }
       const claims = token === undefined ? undefined : verify(token)

@@ -7,7 +7,7 @@ export interface DeveloperOptions {
 
 /** On a developer's machine (no key), the log says how to try the service: with a token, which lives as long as this run. */
 const developerPlugin: FastifyPluginAsync<DeveloperOptions> = async (fastify, { testPage }) => {
-  const { developerToken } = fastify.access
+  const { developerToken } = fastify.heraldAccess
   if (developerToken === undefined) return
 
   fastify.addHook('onListen', async () => {

@@ -5,14 +5,14 @@ import { KeySet } from '../src/access/key-set.js'
 declare module 'fastify' {
   interface FastifyInstance {
     /** Undefined: tokens are verified with a key that is configured. */
-    keySet: KeySet | undefined
+    heraldKeySet: KeySet | undefined
   }
 }
 
 export interface KeySetPluginOptions {
   /** Undefined: there is none. */
   url: string | undefined
-  /** How long a key that was taken out of the set may still be used. */
+  /** How long the keys are used while the set cannot be fetched. */
   keepMs: number
 }
 
@@ -21,7 +21,7 @@ const MAINTAIN_MS = 500
 /** The keys of an identity provider. A start does not wait for long, and does not fail, when they cannot be fetched. */
 const keySetPlugin: FastifyPluginAsync<KeySetPluginOptions> = async (fastify, { url, keepMs }) => {
   if (url === undefined) {
-    fastify.decorate('keySet', undefined)
+    fastify.decorate('heraldKeySet', undefined)
     return
   }
   const keySet = new KeySet({
@@ -32,7 +32,7 @@ const keySetPlugin: FastifyPluginAsync<KeySetPluginOptions> = async (fastify, { 
       else fastify.log.error({ err: error }, 'the keys of tokens cannot be fetched')
     }
   })
-  fastify.decorate('keySet', keySet)
+  fastify.decorate('heraldKeySet', keySet)
   await keySet.refresh(Date.now())
 
   const maintenance = setInterval(() => { keySet.maintain(Date.now()) }, MAINTAIN_MS)

@@ -12,7 +12,10 @@ declare module 'fastify' {
 const metricsPlugin: FastifyPluginAsync = async (fastify) => {
   const metrics = new Metrics()
   fastify.decorate('heraldMetrics', metrics)
-  fastify.addHook('onReady', async () => { metrics.watch(fastify) })
+  fastify.addHook('onReady', async () => {
+    const { connections, heraldBroker: broker, heraldKeySet: keySet } = fastify
+    metrics.watch({ connections, broker, keySet })
+  })
 }
 
 export default fp(metricsPlugin, { name: 'metrics', fastify: '5.x' })

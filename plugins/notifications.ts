@@ -11,7 +11,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Sends notifications. */
     notifications: Notifications
-    broker: Broker
+    heraldBroker: Broker
   }
 }
 
@@ -39,7 +39,7 @@ const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fas
     }
   })
   if (broker.cluster !== undefined) fastify.connections.joinCluster(broker.cluster)
-  fastify.decorate('broker', broker)
+  fastify.decorate('heraldBroker', broker)
   fastify.decorate('notifications', new Notifications({ publish: (draft) => metrics.published(draft, broker.publish(draft)) }, Date.now, tracer))
 
   const maintenance = setInterval(() => { broker.maintain() }, broker.cluster === undefined ? MAINTAIN_MS.alone : MAINTAIN_MS.withRedis)

@@ -8,7 +8,7 @@ import { AppError } from '../src/errors.js'
 declare module 'fastify' {
   interface FastifyInstance {
     /** A hook that refuses the pages that may not connect. */
-    checkOrigin: preHandlerAsyncHookHandler
+    heraldCheckOrigin: preHandlerAsyncHookHandler
   }
 }
 
@@ -42,7 +42,7 @@ const originsPlugin: FastifyPluginAsync<OriginPolicy> = async (fastify, policy) 
       delegator: (request, done) => { done(null, allowed(request) ? shared : notShared) }
     })
   }
-  fastify.decorate('checkOrigin', async (request) => {
+  fastify.decorate('heraldCheckOrigin', async (request) => {
     if (!allowed(request)) throw new AppError('origin_forbidden')
   })
 }

@@ -5,7 +5,7 @@ import { AppError } from '../src/errors.js'
 import { parseJson } from '../src/protocol/json.js'
 import { compile } from '../src/protocol/validator.js'
 
-/** Bodies are JSON only, and are parsed and checked by what parses and checks frames. */
+/** Bodies are JSON only, and are parsed and checked by what parses and checks frames. An application around this one may have other schemas than ours. */
 const validationPlugin: FastifyPluginAsync = async (fastify) => {
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, ({ headers }: FastifyRequest, body: Buffer, done) => {
@@ -21,6 +21,7 @@ const validationPlugin: FastifyPluginAsync = async (fastify) => {
     done(null, value)
   })
   fastify.setValidatorCompiler<TSchema>(({ schema }) => compile(schema))
+  fastify.setSerializerCompiler(() => JSON.stringify)
 }
 
 export default fp(validationPlugin, { name: 'validation', fastify: '5.x' })

@@ -37,6 +37,11 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
       deriveConstraint: (request) => isUpgrade(request) ? 'websocket' : 'none'
     })
   }
+  // The library does so where it has seen the request, which it has not when an earlier hook of an application refuses it.
+  fastify.addHook('onResponse', ({ ws, raw }, _reply, done) => {
+    if (ws == null && raw.socket instanceof Socket && isUpgrade(raw)) raw.socket.destroySoon()
+    done()
+  })
   if (fastify.hasDecorator('websocketServer')) return
 
   const upgrades = new EventEmitter()

@@ -8,7 +8,7 @@ const connectionsRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.addContentTypeParser('*', async () => undefined)
 
   fastify.delete('/connections/:user_id', {
-    onRequest: fastify.access.requireScope('connections:manage'),
+    onRequest: fastify.heraldAccess.requireScope('connections:manage'),
     schema: {
       tags: ['connections'],
       operationId: 'disconnectUser',

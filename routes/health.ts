@@ -19,7 +19,8 @@ const healthRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
     schema: { ...schema, operationId: 'ready', summary: 'Tells whether it does its work', description: 'Whether notifications can be kept, connections opened and tokens verified.' },
     config: { ...address.config, describe: { errors: ['shutting_down', 'not_ready'] } },
     handler () {
-      const reason = whyNotReady(fastify)
+      const { connections, heraldBroker: broker, heraldKeySet: keySet } = fastify
+      const reason = whyNotReady({ connections, broker, keySet })
       if (reason !== undefined) throw reason
       return { status: 'ok' as const }
     }

@@ -10,7 +10,7 @@ export interface MetricsRoutesOptions {
 
 /** For Prometheus: what is told of the service and of its process. */
 const metricsRoutes: FastifyPluginAsyncTypebox<MetricsRoutesOptions> = async (fastify, { open }) => {
-  const { access, heraldMetrics } = fastify
+  const { heraldAccess, heraldMetrics } = fastify
   const ofProcess = processRegistry()
 
   fastify.get('/metrics', {
@@ -22,7 +22,7 @@ const metricsRoutes: FastifyPluginAsyncTypebox<MetricsRoutesOptions> = async (fa
       description: 'The metrics of this node and of its process, as text.',
       response: { 200: { description: 'metrics', content: { 'text/plain': { schema: Type.String() } } } }
     },
-    ...(!open && { onRequest: access.requireScope('stats:read') })
+    ...(!open && { onRequest: heraldAccess.requireScope('stats:read') })
   }, async (_request, reply) => {
     reply.type(ofProcess.contentType)
     return await Registry.merge([heraldMetrics.registry, ofProcess]).metrics()

@@ -18,7 +18,7 @@ const notificationsRoutes: FastifyPluginAsyncTypebox<NotificationsRoutesOptions>
 
   const common = {
     bodyLimit: maxBodyBytes,
-    onRequest: fastify.access.requireScope('notifications:publish'),
+    onRequest: fastify.heraldAccess.requireScope('notifications:publish'),
     config: { describe: { errors: ['idempotency_mismatch', 'journal_unavailable'] satisfies ErrorCode[], replyHeaders: OutcomeHeadersSchema } }
   }
 

@@ -5,7 +5,7 @@ import { StatsReplySchema } from '../src/protocol/rest.js'
 const statsRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.get('/stats', {
     constraints: { upgrade: 'none' },
-    onRequest: fastify.access.requireScope('stats:read'),
+    onRequest: fastify.heraldAccess.requireScope('stats:read'),
     schema: {
       operationId: 'stats',
       tags: ['connections'],

@@ -17,9 +17,9 @@ import { SocketQuerySchema, UserParamsSchema } from '../src/protocol/rest.js'
 declare module 'fastify' {
   interface FastifyRequest {
     /** Who opens a socket; null outside of the addresses of sockets. */
-    identity: Identity | null
+    heraldIdentity: Identity | null
     /** See `Cluster.claim`. */
-    claim: string | null
+    heraldClaim: string | null
   }
 }
 
@@ -40,15 +40,15 @@ const refusals: ErrorCode[] = [
 
 /** The sockets. Everything that can refuse one has run before its upgrade, so a refusal is an HTTP status. */
 const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async (fastify, { maxMessageBytes, connectRate }) => {
-  const { access, broker, connections, heraldMetrics } = fastify
+  const { heraldAccess: access, heraldBroker: broker, connections, heraldMetrics } = fastify
   const rate = new ConnectRate(connectRate)
   const receiver = { connections, identify: access.identify }
   const slices = new TimeSlices()
-  fastify.decorateRequest('identity', null)
-  fastify.decorateRequest('claim', null)
+  fastify.decorateRequest('heraldIdentity', null)
+  fastify.decorateRequest('heraldClaim', null)
 
   const about = { tags: ['sockets'], description: 'An upgrade opens the socket, see [asyncapi.json](/asyncapi.json). A request that is none is answered by what the upgrade would be refused with, or else by 426.' }
-  const socket = { config: { otel: false, describe: { errors: refusals, query: SocketQuerySchema } }, preHandler: [checkHandshake, fastify.checkOrigin, checkRate, giveWay, authenticate, giveWay, admit], handler: sayUpgrade, wsHandler: open }
+  const socket = { config: { otel: false, describe: { errors: refusals, query: SocketQuerySchema } }, preHandler: [checkHandshake, fastify.heraldCheckOrigin, checkRate, giveWay, authenticate, giveWay, admit], handler: sayUpgrade, wsHandler: open }
   fastify.route({
     method: 'GET',
     url: '/',
@@ -83,12 +83,12 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
 
   async function authenticate (request: FastifyRequest): Promise<void> {
     const { user_id: userId = null } = request.params as { user_id?: string }
-    request.identity = await access.identify(userId, extractToken(request))
-    if (broker.cluster !== undefined) request.claim = await broker.cluster.claim(userId, request.ws)
+    request.heraldIdentity = await access.identify(userId, extractToken(request))
+    if (broker.cluster !== undefined) request.heraldClaim = await broker.cluster.claim(userId, request.ws)
   }
 
   /** Runs right before the upgrade, without a pause between the two: what is admitted is opened. */
-  function admit ({ identity, claim, raw, ws }: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+  function admit ({ heraldIdentity: identity, heraldClaim: claim, raw, ws }: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
     const userId = identity?.userId ?? null
     if (claim !== null) broker.cluster?.changed(userId, claim)
     try {
@@ -111,7 +111,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   }
 
   function open (socket: WebSocket, request: FastifyRequest): void {
-    const { identity, query, raw, log, ip } = request
+    const { heraldIdentity: identity, query, raw, log, ip } = request
     if (identity === null) throw new Error('a socket was opened before its user was known')
     const connection = connections.open(identity, new WsTransport(socket, raw.socket), Date.now())
     heraldMetrics.connected(connection.userId)

@@ -40,6 +40,7 @@ import type { Tracer } from './tracing.js'
 export type {} from '../plugins/connections.js'
 export type {} from '../plugins/metrics.js'
 export type {} from '../plugins/notifications.js'
+export type {} from '@fastify/websocket'
 export { AppError, BrokerError, ConfigError }
 export type { ConnectionManager } from './connections/connection-manager.js'
 export type { BroadcastInput, NotificationInput, Notifications } from './notifications/notifications.js'

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { connect as connectTcp } from 'node:net'
 import cors from '@fastify/cors'
 import jwt from '@fastify/jwt'
 import fastifyStatic from '@fastify/static'
@@ -209,6 +210,67 @@ t.test('what a hook of the application refuses is answered as the application do
     t.equal(answer.statusCode, status)
     t.notMatch(answer.headers['content-type'], 'problem')
     t.equal((await refusal(`${ws}/ada`)).status, status)
+  }
+})
+
+t.test('an upgrade that a hook of the application refuses does not keep its socket, nor a stop', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  app.addHook('onRequest', (_request, reply) => { reply.code(401).send('who are you?') })
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET, DRAIN_SECONDS: 1 })
+  const { address } = await listen(app)
+
+  const socket = connectTcp(Number(new URL(address).port), '127.0.0.1')
+  t.teardown(() => { socket.destroy() })
+  socket.on('error', () => {})
+  let answer = ''
+  socket.on('data', (data) => { answer += String(data) })
+  socket.write(`GET /api/v1/ws/ada HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${'x'.repeat(22)}==\r\n\r\n`)
+  const going = setInterval(() => { socket.write('x') }, 100)
+  t.teardown(() => { clearInterval(going) })
+  await until(() => socket.closed, 2000)
+
+  t.match(answer, /^HTTP\/1.1 401 [^]*who are you\?$/)
+})
+
+t.test('names and compilers of the application are its own', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  for (const name of ['access', 'broker', 'keySet', 'metrics', 'checkOrigin']) app.decorate(name, name)
+  for (const name of ['identity', 'claim']) app.decorateRequest(name, '')
+  app.setSerializerCompiler(() => () => { throw new Error('a schema of another kind') })
+  app.setValidatorCompiler(() => () => { throw new Error('a schema of another kind') })
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET })
+  const service = await listen(app)
+  const client = await connect(t, addressOf(service, 'ada'))
+  await client.next()
+
+  const answer = await fetch(`${service.http}/notify/ada`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${sign({ sub: 'shop', scope: ALL_SCOPES })}`, 'content-type': 'application/json' },
+    body: '{"notification_type":"info","message":{}}'
+  })
+
+  t.equal(answer.status, 200)
+  t.match(await answer.json(), { user_id: 'ada', connections: 1 })
+  t.match(await client.next(), { type: 'notification' })
+})
+
+t.test('who publishes after the stop is told that nothing is kept', async (t) => {
+  for (const url of ['memory:', `file:${t.testdir()}`]) {
+    const app = fastify()
+    const late: unknown[] = []
+    app.addHook('onClose', async () => {
+      for (const options of [{}, { idempotencyKey: 'once' }]) {
+        await app.notifications.sendToUser('ada', { notificationType: 'info', data: {} }, options).catch((error: unknown) => { late.push(error) })
+      }
+    })
+    await app.register(herald, { BROKER_URL: url, JWT_SECRET: SECRET })
+    await app.ready()
+
+    await app.close()
+
+    t.match(late, [{ code: 'journal_unavailable' }, { code: 'journal_unavailable' }], url)
   }
 })
 

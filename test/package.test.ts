@@ -81,10 +81,11 @@ const options: HeraldOptions = { JWT_SECRET: 'x', MAX_CONNECTIONS: 5, TEST_PAGE:
 // @ts-expect-error: a limit is a number
 const wrong: HeraldOptions = { MAX_CONNECTIONS: {} }
 ${body}
+const ownSocket = () => app.get('/own', { websocket: true }, (socket) => { socket.send('x') })
 const typed: [number, string[], boolean, string] = [count, users, outcome.online, broadcast.id]
 // @ts-expect-error: a notification has a type
 void app.notifications.sendToUser('ada', { data: {} }).catch(() => {})
-export { options, wrong, typed }
+export { options, wrong, typed, ownSocket }
 `)
   write('tsconfig.json', JSON.stringify({
     compilerOptions: { strict: true, exactOptionalPropertyTypes: true, module: 'nodenext', target: 'es2023', types: ['node'], skipLibCheck: true, outDir: 'out' },

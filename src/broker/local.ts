@@ -39,6 +39,7 @@ export class LocalBroker implements Broker {
   #maintenanceDue = false
   #work: Promise<void> | undefined
   #lastBatch = 0
+  #closed = false
   /** Calls with an idempotency key that are not answered yet. */
   readonly #unfinished = new Map<string, { fingerprint: string, published: Promise<Published> }>()
   /** `seq` of the newest notification that was handed over. */
@@ -53,6 +54,7 @@ export class LocalBroker implements Broker {
   }
 
   publish (draft: Draft): Promise<Published> {
+    if (this.#closed) return Promise.reject(new AppError('journal_unavailable'))
     return draft.idempotency === undefined ? this.#enqueue(draft) : this.#publishKeyed(draft, draft.idempotency)
   }
 
@@ -105,6 +107,7 @@ export class LocalBroker implements Broker {
   }
 
   async close (): Promise<void> {
+    this.#closed = true
     await this.settled()
     await this.#journal.close()
   }

@@ -154,7 +154,9 @@ export class Connection implements Identity {
     const outbox = this.#outbox ??= new Outbox(this.#transport, this)
     const isFirst = outbox.bytes === 0 // It may be larger than all that may wait: it would never arrive.
     for (const part of parts) outbox.push(part)
-    if (!isFirst && outbox.bytes > this.#owner.limits.maxBufferedBytes) {
+    const { maxBufferedBytes } = this.#owner.limits
+    if (outbox.bytes > maxBufferedBytes) outbox.flush() // Only what the socket does not take waits.
+    if (!isFirst && outbox.bytes > maxBufferedBytes) {
       this.#endSlow()
       return false
     }

@@ -47,7 +47,7 @@ t.test('a key that was taken out stops working, though its tokens were good befo
   app.setErrorHandler<AppError>((error, _request, reply) => { reply.code(toProblem(error).status).send() })
   app.register(keySet, { url: server.url, keepMs: 500 })
   app.register(access, { secret: undefined, publicKey: undefined, issuer: undefined, audience: undefined, tokenRequired: true, allowAnonymous: false })
-  app.after(() => { app.get('/', { onRequest: app.access.requireScope('stats:read') }, async () => 'here') })
+  app.after(() => { app.get('/', { onRequest: app.heraldAccess.requireScope('stats:read') }, async () => 'here') })
   const statusWith = async (token: string) => (await app.inject({ url: '/', headers: { authorization: `Bearer ${token}` } })).statusCode
   const token = first.sign(claims)
   t.equal(await statusWith(token), 200)

@@ -77,7 +77,7 @@ t.test('pages follow each other without a hole, of what is for all and of what i
   }
 
   for (const maxBytes of [1, 6000, 20_000, 1_000_000]) {
-    const { read } = await app.broker.replay('ada', ids[0])
+    const { read } = await app.heraldBroker.replay('ada', ids[0])
     const found = [ids[0]]
     for (let after = Number(ids[0]?.split('-')[1]), complete = false; !complete;) {
       const page = await read(after, maxBytes)

@@ -161,6 +161,20 @@ t.test('a frame that is larger than all that may wait reaches who waits for noth
   t.equal(ben.transport.closedWith, 4001)
 })
 
+t.test('more than may wait, all in one turn, reaches who takes it', async (t) => {
+  const { fanOut, open } = setUp()
+  const [ada, ben] = await Promise.all([open('ada'), open('ben')])
+  ben.transport.takesMore = false
+
+  const reaches = await Promise.all(Array.from({ length: 100 }, (_, i) => fanOut.deliver(notification(i + 1, { userId: i % 2 === 0 ? 'ada' : 'ben' }))))
+  await Promise.all(Array.from({ length: 100 }, (_, i) => fanOut.deliver(notification(i + 101))).concat(fanOut.deliver(notification(201, { userId: 'ada' }))))
+
+  t.strictSame(reaches.filter((_, i) => i % 2 === 0), Array(50).fill({ connections: 1, users: 1 }))
+  t.equal(ada.transport.closedWith, undefined)
+  t.strictSame(ids(ada.transport), [...Array.from({ length: 50 }, (_, i) => `e-${2 * i + 1}`), ...Array.from({ length: 101 }, (_, i) => `e-${i + 101}`)])
+  t.equal(ben.transport.closedWith, 4001)
+})
+
 t.test('a slow reader that goes on reading gets what waited, joined, in order', async (t) => {
   const { fanOut, open } = setUp()
   const { transport } = await open('ada')
