@@ -33,6 +33,7 @@ const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fas
     now: Date.now,
     deliver: (notification) => metrics.delivered(notification, tracer === undefined ? deliver(notification) : tracer.deliver(notification, deliver)),
     onCommit: (write) => { metrics.committing(write) },
+    onWarning: (text) => { fastify.log.warn(text) },
     onTrouble (error) {
       if (error === undefined) fastify.log.info('notifications are kept again')
       else fastify.log.error({ err: error }, 'notifications cannot be kept, and are refused')

@@ -1,7 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
+import { Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+
+/** How long those that came in last have for what they came for: a proxy may have sent it already, and does not send a POST twice. */
+const LAST_REQUEST_MS = 100
 
 /** Connections without a whole request, such as browsers open in advance, do not hold up a stop. To be registered last: what stops before it still takes requests. */
 const unusedConnectionsPlugin: FastifyPluginAsync = async (fastify) => {
@@ -16,6 +20,9 @@ const unusedConnectionsPlugin: FastifyPluginAsync = async (fastify) => {
   })
   fastify.server.on('request', used).on('upgrade', used)
   fastify.addHook('preClose', async () => {
+    // Not that of HTTP, which would end them.
+    if (fastify.server.listening) Server.prototype.close.call(fastify.server)
+    if (unused.size > 0) await sleep(LAST_REQUEST_MS)
     for (const socket of unused) socket.destroy()
   })
 }

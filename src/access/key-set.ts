@@ -86,17 +86,17 @@ export class KeySet {
 
   /**
    * What `find` did not find, when the set was fetched anew.
-   * @throws AppError `token_invalid` when it is not there, or was asked for too often; `keys_unavailable`
+   * @throws AppError `token_invalid` when it is not there, or was asked for too often; `keys_unavailable` when there are none
    */
   async fetch (header: TokenHeader, now: number): Promise<Key[]> {
     if (this.#fetching === undefined) {
       if (this.#failures > 0) throw new AppError('keys_unavailable')
-      if (this.#isFresh(now) && !this.#takeSpare(now)) throw unknownKey()
+      if (this.#isFresh(now) && !this.#takeSpare(now)) throw this.#notFound()
     }
     await this.refresh(now)
     if (this.#failures > 0) throw new AppError('keys_unavailable')
     const keys = this.find(header, now)
-    if (keys.length === 0) throw unknownKey()
+    if (keys.length === 0) throw this.#notFound()
     return keys
   }
 
@@ -140,6 +140,11 @@ export class KeySet {
     return now >= this.#fetchedAt && now < this.#fetchedAt + this.#keepMs
   }
 
+  /** A set without a key says nothing of a token. */
+  #notFound (): AppError {
+    return this.#keys.length === 0 ? new AppError('keys_unavailable') : new AppError('token_invalid', 'The key of the token is not known.')
+  }
+
   #takeSpare (now: number): boolean {
     const earned = Math.floor((now - this.#spareAt) / SPARE_EVERY_MS)
     if (earned > 0) {
@@ -149,8 +154,6 @@ export class KeySet {
     return this.#spare > 0 && this.#spare-- > 0
   }
 }
-
-const unknownKey = (): AppError => new AppError('token_invalid', 'The key of the token is not known.')
 
 async function fetchJson (url: string, signal: AbortSignal): Promise<unknown> {
   const response = await fetch(url, { signal, redirect: 'error', headers: { accept: 'application/json' } })

@@ -115,6 +115,8 @@ export interface BrokerCallbacks {
   deliver: Deliver
   /** Something could not be written: `error` says why. Undefined: it can again. */
   onTrouble: (error: unknown) => void
+  /** What is kept may be lost by how something is set up. */
+  onWarning?: (text: string) => void
   /** Notifications are being kept; settles when they are, or are not. */
   onCommit?: (write: Promise<unknown>) => void
 }

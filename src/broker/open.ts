@@ -38,4 +38,4 @@ async function openStore (url: string): Promise<Store> {
 }
 
 /** `file:./data`, `file:/var/lib/herald`, `file:///var/lib/herald`. */
-export const folderOf = (url: string): string => url.replace(/^file:(?:\/\/(?=\/))?/, '')
+const folderOf = (url: string): string => url.replace(/^file:(?:\/\/(?=\/))?/, '')

@@ -112,7 +112,7 @@ export const serverFrames = {
 
 type ServerFrames = { [T in keyof typeof serverFrames]: Static<(typeof serverFrames)[T]> }
 export type ServerFrame = ServerFrames[keyof ServerFrames]
-export type NotificationFrame = ServerFrames['notification']
+type NotificationFrame = ServerFrames['notification']
 export type Resume = ServerFrames['connection_status']['data']['resume']
 
 /** The bytes of a frame, as every socket is sent them. */

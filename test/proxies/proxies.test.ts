@@ -1,10 +1,12 @@
 import t from 'tap'
+import { freePort } from '../../scripts/ports.js'
 import { addressOf, ALL_SCOPES, SECRET } from '../support/app.js'
 import { type Client, connect } from '../support/client.js'
 import { checkNothingLost } from '../support/nothing-lost.js'
 import { Poster } from '../support/poster.js'
 import { prepareBuild, startServer } from '../support/process.js'
 import { type Proxy, type ProxyName, startProxy } from '../support/proxies.js'
+import { startRedis } from '../support/redis.js'
 import { ResumingClient } from '../support/resuming-client.js'
 import { sign } from '../support/token.js'
 import { hasTool } from '../support/tools.js'
@@ -96,4 +98,39 @@ t.test('a reload of nginx cuts nobody before its time, and who is cut then resum
   await posting
   t.strictSame(await checkNothingLost(clients, poster.answered, 10_000), [])
   t.ok(poster.answered.length > 20, `${poster.answered.length} answered`)
+})
+
+t.test('behind nginx a restart of one node after the other answers everybody', { buffered: true }, async (t) => {
+  if (!hasTool(t, 'nginx') || !hasTool(t, 'redis')) return
+  const { url } = await startRedis(t)
+  const ports = [await freePort(), await freePort()] as const
+  const startNode = async (port: number) => {
+    const node = await startServer(t, { ...settings, PORT: String(port), BROKER_URL: url, DRAIN_SECONDS: '2' })
+    await until(async () => (await fetch(`http://127.0.0.1:${port}/health/ready`)).ok, 10_000)
+    return node
+  }
+  const nodes = [await startNode(ports[0]), await startNode(ports[1])]
+  const proxy = await startProxy(t, 'nginx', ports[0], { other: ports[1], idleSeconds: 10 })
+  const problems: unknown[] = []
+  const end = new AbortController()
+  t.teardown(() => { end.abort() })
+  let asked = 0
+  const asking = (async () => {
+    for (; !end.signal.aborted; asked++) {
+      await notify(proxy, 'ada', asked).catch((error: unknown) => { problems.push(error) })
+      const client = await connect(t, addressOf(proxy, `user${asked}`)).catch((error: unknown) => { problems.push(error) })
+      if (asked % 10 !== 0) client?.socket.terminate() // Some stay, and are sent to the other node.
+    }
+  })()
+
+  for (const node of nodes) {
+    node.kill('SIGTERM')
+    t.strictSame(await node.exited, { code: 0, signal: null })
+    await startNode(node.port)
+  }
+  end.abort()
+  await asking
+
+  t.strictSame(problems, [])
+  t.ok(asked > 50, `${asked} asked`)
 })

@@ -169,11 +169,11 @@ t.test('a notification with a ttl is there for as long, and then said to be miss
   const [one, two] = await pair(t)
   const client = await connect(t, addressOf(one, 'ada'))
   const { data: { last_event_id: cursor } } = await client.next()
-  await two.post('/notify/ada', { ...body, ttl: 1 })
+  await two.post('/notify/ada', { ...body, ttl: 3 })
   const before = await connect(t, `${addressOf(two, 'ada')}&last_event_id=${cursor}`)
   t.match(await before.next(), { data: { resume: 'caught_up', replayed: 1 } })
 
-  await new Promise((resolve) => { setTimeout(resolve, 1100) })
+  await new Promise((resolve) => { setTimeout(resolve, 3100) })
   const after = await connect(t, `${addressOf(two, 'ada')}&last_event_id=${cursor}`)
   t.match(await after.next(), { data: { resume: 'gap', replayed: 0 } })
 })

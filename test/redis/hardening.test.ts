@@ -224,3 +224,18 @@ t.test('beside a notification that cannot be kept, another has the id that it is
   await ann
   t.equal(id.split('-')[1], redis.cli('ZRANGE', 'herald:{all}:n:ben', '0', '-1', 'WITHSCORES').split('\n').at(-1))
 })
+
+t.test('a Redis that may evict what is kept is warned of', async (t) => {
+  const redis = await startRedis(t)
+  for (const [maxmemory, policy, warned] of [['0', 'allkeys-lru', false], ['100mb', 'noeviction', false], ['100mb', 'volatile-lru', true]] as const) {
+    redis.cli('CONFIG', 'SET', 'maxmemory', maxmemory)
+    redis.cli('CONFIG', 'SET', 'maxmemory-policy', policy)
+    const lines: string[] = []
+    const node = await build(t, { BROKER_URL: redis.url }, { write: (line: string) => { lines.push(line) } })
+    const warning = () => lines.some((line) => line.includes(`set its maxmemory-policy to noeviction; it is ${policy}`))
+
+    if (warned) await until(warning, 5_000)
+    else await node.post('/notify/ada', { notification_type: 'info', message: {} })
+    t.equal(warning(), warned, `${maxmemory}, ${policy}`)
+  }
+})

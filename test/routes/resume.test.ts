@@ -82,12 +82,12 @@ t.test('an anonymous socket resumes broadcasts', async (t) => {
 t.test('what has outlived its ttl is not replayed, and not passed over in silence', async (t) => {
   const service = await build(t)
   const { body: { id } } = await service.post('/notify/ada', body(1))
-  await service.post('/notify/ada', { ...body(2), ttl: 1 })
+  await service.post('/notify/ada', { ...body(2), ttl: 3 })
   await service.post('/notify/ada', { ...body(3), ttl: 60 })
 
   const early = await connect(t, resumeAt(service, 'ada', String(id)))
   t.match((await early.next()).data, { resume: 'caught_up', replayed: 2 })
-  await sleep(1100)
+  await sleep(3100)
   const late = await connect(t, resumeAt(service, 'ada', String(id)))
   t.match((await late.next()).data, { resume: 'gap', replayed: 1 })
   t.strictSame(await take(late, 1), [3])

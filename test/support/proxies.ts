@@ -20,6 +20,8 @@ export interface Site {
   folder: string
   /** Where the service is. */
   backend: number
+  /** Where another node of it is; for nginx. */
+  other?: number | undefined
   /** The documented idle time-outs, made short. */
   idleSeconds: number
 }
@@ -48,7 +50,7 @@ const read = (path: string): string => {
 }
 
 const starters = {
-  nginx (t: Owner, port: number, { folder, backend, idleSeconds }: Site): Running & Pick<Proxy, 'log' | 'reload'> {
+  nginx (t: Owner, port: number, { folder, backend, other, idleSeconds }: Site): Running & Pick<Proxy, 'log' | 'reload'> {
     const { cert, key } = makeCertificate(folder)
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder};`).join(' ')
     writeFileSync(join(folder, 'nginx.conf'), documented('nginx', [
@@ -59,7 +61,7 @@ const starters = {
       ['/var/log/nginx', folder],
       ['http {', `http { ${temporary}`],
       ['listen 443', `listen 127.0.0.1:${port}`],
-      ['server 127.0.0.1:8000', `server 127.0.0.1:${backend}`],
+      [/server 127\.0\.0\.1:8000(.*;)/g, [backend, other ?? []].flat().map((port) => `server 127.0.0.1:${port}$1`).join(' ')],
       ['/etc/ssl/herald.crt', cert],
       ['/etc/ssl/herald.key', key],
       [/(read|send)_timeout 60s/g, `$1_timeout ${idleSeconds}s`]
@@ -101,10 +103,10 @@ const starters = {
 export type ProxyName = keyof typeof starters
 
 /** Starts a proxy with TLS, configured as documented, and waits until it passes requests on. */
-export async function startProxy (t: Owner, name: ProxyName, backend: number, { idleSeconds = 60 } = {}): Promise<Proxy> {
+export async function startProxy (t: Owner, name: ProxyName, backend: number, { idleSeconds = 60, other }: { idleSeconds?: number, other?: number } = {}): Promise<Proxy> {
   const folder = mkdtempSync(join(tmpdir(), `herald-${name}-`))
   const port = await freePort()
-  const running = starters[name](t, port, { folder, backend, idleSeconds })
+  const running = starters[name](t, port, { folder, backend, other, idleSeconds })
   t.teardown(async () => {
     running.kill('SIGTERM') // Those that have workers end them.
     await running.exited

@@ -95,7 +95,7 @@ export const encodeAcks = (acks: Ack[]): string => `${ACK}${JSON.stringify(acks)
 export const decodeAcks = (message: Buffer): Ack[] | undefined => decode<Ack[]>(ACK, message)
 
 /** What asks a node to close the sockets of a user: which node asks, in which call. */
-export type CloseRequest = [node: string, call: string, userId: string]
+type CloseRequest = [node: string, call: string, userId: string]
 
 export const encodeClose = (request: CloseRequest): string => `${CLOSE}${JSON.stringify(request)}`
 

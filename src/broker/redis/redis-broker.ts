@@ -62,7 +62,8 @@ export class RedisBroker implements Broker {
       onResume: () => { this.#rejoinAll(this.#complete) },
       register: async () => await this.#register(),
       beat: async (text) => Number(await this.#link.call('beat', this.#node, this.#newEpoch, text)),
-      onTrouble: (error) => { this.#trouble.note(error) }
+      onTrouble: (error) => { this.#trouble.note(error) },
+      onWarning: (text) => { options.onWarning?.(text) }
     })
     this.cluster = new RedisCluster(this.#node, this.#link, this.#calls)
     this.#acks = new Acks(this.#link)

@@ -21,3 +21,11 @@ export function createClient (url: string, more: RedisOptions): Redis {
 }
 
 const backOff = (attempt: number): number => Math.random() * Math.min(50 * 2 ** attempt, MAX_BACK_OFF_MS)
+
+/** Warns where Redis may remove what is kept when it is full. It may not be allowed to look; then nothing is said. */
+export function lookForEviction (redis: Redis, warn: (text: string) => void): void {
+  redis.info('memory').then((memory) => {
+    const [, policy = 'noeviction'] = /maxmemory_policy:(\S+)/.exec(memory) ?? []
+    if (policy !== 'noeviction' && !/maxmemory:0\s/.test(memory)) warn(`Redis may remove what is kept when it is full: set its maxmemory-policy to noeviction; it is ${policy}`)
+  }).catch(() => {})
+}

@@ -2,7 +2,7 @@ import { Command, type Redis, type RedisOptions } from 'ioredis'
 import type { LinkState } from '../broker.js'
 import { Beat } from './beat.js'
 import { functionName, library, PREFIX } from './library.js'
-import { createClient } from './redis-client.js'
+import { createClient, lookForEviction } from './redis-client.js'
 
 /** Ticks that it may take to connect, and to begin anew. */
 const MAX_TICKS_DOWN = 8
@@ -28,6 +28,7 @@ export interface RedisLinkOptions {
   beat: (message: string) => Promise<number>
   /** `error` says why Redis cannot be used; undefined: it can again. */
   onTrouble: (error: unknown) => void
+  onWarning: (text: string) => void
 }
 
 /** The way to Redis, and back: what is published comes in on a connection of its own. */
@@ -175,6 +176,7 @@ export class RedisLink implements LinkState {
       this.#restored++
       this.#wake()
       this.#options.onTrouble(undefined)
+      lookForEviction(this.#commands, this.#options.onWarning)
     } catch (error) {
       this.#options.onTrouble(bare(error))
     } finally {
