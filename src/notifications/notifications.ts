@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Static, Type } from '@sinclair/typebox'
 import type { Broker, Draft } from '../broker/broker.js'
 import { AppError } from '../errors.js'
-import { MAX_MESSAGE_DEPTH, MessageSchema, NotificationTypeSchema, TtlSchema, UserIdSchema } from '../protocol/fields.js'
+import { IdempotencyKeySchema, MAX_MESSAGE_DEPTH, MessageSchema, NotificationTypeSchema, TtlSchema, UserIdSchema } from '../protocol/fields.js'
 import { faultOf } from '../protocol/json.js'
 import type { BroadcastOutcome, NotifyOutcome } from '../protocol/rest.js'
 import { encodeNotificationTail } from '../protocol/server-frames.js'
@@ -16,6 +16,7 @@ const NotificationInputSchema = Type.Object({
 }, { additionalProperties: false })
 const BroadcastInputSchema = Type.Object({ ...NotificationInputSchema.properties, excludeUser: Type.Optional(UserIdSchema) }, { additionalProperties: false })
 const UserInputSchema = Type.Object({ userId: UserIdSchema })
+const SendOptionsSchema = Type.Object({ idempotencyKey: Type.Optional(IdempotencyKeySchema) }, { additionalProperties: false })
 
 /** What is sent: `data` arrives as it is, as the frame's `data`; `ttl` is in seconds. */
 export type NotificationInput = Static<typeof NotificationInputSchema>
@@ -25,13 +26,14 @@ export type BroadcastInput = Static<typeof BroadcastInputSchema>
 export type Sent<Outcome> = Outcome & { repeated: boolean }
 
 export interface SendOptions {
-  /** Of calls to the same user, or to all, with the same key one sends. */
+  /** Of calls to the same user, or to all, with the same key one sends: 1 to 255 visible ASCII characters. */
   idempotencyKey?: string | undefined
 }
 
 const checkNotification = checker(NotificationInputSchema, 'invalid_request')
 const checkBroadcast = checker(BroadcastInputSchema, 'invalid_request')
 const checkUser = checker(UserInputSchema, 'invalid_request')
+const checkOptions = checker(SendOptionsSchema, 'invalid_request')
 
 /** The publishing side: what the REST routes and the application in the same process call. */
 export class Notifications {
@@ -65,7 +67,8 @@ export class Notifications {
     return await this.#broker.publish(this.#draft(null, excludeUser, input, options))
   }
 
-  #draft (userId: string | null, excludeUser: string | null, input: NotificationInput, { idempotencyKey }: SendOptions): Draft {
+  #draft (userId: string | null, excludeUser: string | null, input: NotificationInput, options: SendOptions): Draft {
+    const { idempotencyKey } = checkOptions(options)
     const { notificationType, data, ttl } = input
     return {
       userId,

@@ -50,3 +50,10 @@ export const UserNamesSchema = Type.Array(UserIdSchema, {
 export const TruncatedSchema = Type.Optional(Type.Literal(true, { description: 'there only when the list of names was cut' }))
 
 export const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [2] })
+
+export const IdempotencyKeySchema = Type.String({
+  minLength: 1,
+  maxLength: 255,
+  pattern: '^[\\x21-\\x7e]*$',
+  description: 'calls with the same key, such as `3f0e-order-4711`, at the same address publish once; visible ASCII'
+})

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { count, MessageSchema, NotificationIdSchema, NotificationTypeSchema, TruncatedSchema, TtlSchema, UserIdSchema, UserNamesSchema } from './fields.js'
+import { count, IdempotencyKeySchema, MessageSchema, NotificationIdSchema, NotificationTypeSchema, TruncatedSchema, TtlSchema, UserIdSchema, UserNamesSchema } from './fields.js'
 
 export const UserParamsSchema = Type.Object({ user_id: UserIdSchema })
 
@@ -34,12 +34,7 @@ export const BroadcastBodySchema = Type.Object({
 
 /** Names a call, so that it can be repeated without being done twice. */
 export const IdempotencyHeadersSchema = Type.Object({
-  'idempotency-key': Type.Optional(Type.String({
-    minLength: 1,
-    maxLength: 255,
-    pattern: '^[\\x21-\\x7e]*$',
-    description: 'calls with the same key, such as `3f0e-order-4711`, at the same address publish once; visible ASCII'
-  }))
+  'idempotency-key': Type.Optional(IdempotencyKeySchema)
 }, { examples: [{ 'idempotency-key': '3f0e-order-4711' }] })
 
 /** Headers of an outcome. */

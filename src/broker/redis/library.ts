@@ -4,7 +4,7 @@ import { publishing } from './lua-publish.js'
 import { reading } from './lua-read.js'
 
 /** Changes when the functions or what they keep do; nodes of two versions must not share a Redis. */
-const VERSION = 6
+const VERSION = 7
 
 /** What every key and channel begins with; the braces put all of them into one hash slot. */
 export const PREFIX = 'herald:{all}:'
@@ -37,11 +37,12 @@ local function time()
 end
 
 -- Where the journal stands, and the nodes that are being removed. A server that was started anew, or has become the master, may lack what was the newest:
--- the ids go on far behind it, and the nodes that were there before say what they have heard of it.
+-- the ids go on far behind it, and the nodes that were there before say what they have heard of it. Where there is no journal, one begins, if it is told its name.
 local function settle(new_epoch)
   if not run then run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
   local epoch, seq, last_run, removing = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'run', 'removing'))
   if not epoch then
+    if not new_epoch then return end
     epoch, seq = new_epoch, 0
     redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'jump', 0, 'layout', LAYOUT)
   elseif last_run ~= run then
@@ -81,6 +82,7 @@ register('outcome', outcome, { 'no-writes' })
 register('survey', survey, { 'allow-oom' })
 register('read', read, { 'no-writes' })
 register('hello', hello, { 'allow-oom' })
+register('past', past, { 'no-writes' })
 register('presence', presence, { 'allow-oom' })
 register('beat', beat, { 'allow-oom' })
 register('disconnect', disconnect, { 'allow-oom' })
@@ -109,6 +111,7 @@ register('sweep', sweep, { 'allow-oom' })
  *   claims:<user>    zset    claims to sockets of his that are being opened, by when they end, in ms
  *   disconnects      zset    users whose sockets were all to be closed, by when, in ms: for nodes that did not hear of it
  *   connects:<addr>  string  when the next socket from there would be due, if they came evenly: see `ConnectRate`
+ *   past:<epoch>     hash    of a journal that was lost, for a minute: seq and unreached, at: see `hello`
  *   overlap          string  how many nodes too many are counted where users are counted by node
  * and publish on one channel for each node, `to:<node>`.
  */

@@ -19,16 +19,17 @@ local function hearing(text, removing)
   return nodes
 end
 
--- Redis's time after which nobody waits for it, new epoch, now, retention, limits of a user and of broadcasts, how long keys are kept;
+-- Redis's time after which nobody waits for it, the epoch, now, retention, limits of a user and of broadcasts, how long keys are kept;
 -- then of each notification: audience, entry, and what few have besides (see encodeSpecial in messages.ts), or ''.
--- The epoch, and the seq before those that are kept, which get the next ones; then for each what came of it: how many nodes hear it, for a broadcast with
--- how many users are counted there once too often; or why it is not kept. Nothing: it is too late.
+-- The epoch, and the seq before those that are kept, which get the next ones; then for each what came of it: how many nodes hear it, also with how many users
+-- are counted there once too often, and how many nodes did not hear it that should; or why it is not kept. Nothing: it is too late, or the journal is another.
 local function publish(keys, args)
   if time() > tonumber(args[1]) then return {} end
   local now, retention, keep = tonumber(args[3]), tonumber(args[4]), tonumber(args[7])
   local of_user, of_all = tonumber(args[5]), tonumber(args[6])
   local count = (#args - 7) / 3
-  local epoch, seq, removing = settle(args[2])
+  local epoch, seq, removing = settle()
+  if epoch ~= args[2] then return {} end
   local answer, last = { epoch, int(seq) }, seq + count
   redis.call('HSET', P .. 'journal', 'seq', int(last))
   local audiences = {}
@@ -100,7 +101,8 @@ local function publish(keys, args)
         receivers[nodes] = 0
         for _, name in ipairs(nodes) do receivers[nodes] = receivers[nodes] + heard[name] end
       end
-      outcome = overlaps[i] and { receivers[nodes], overlaps[i] } or receivers[nodes]
+      local deaf = #nodes - receivers[nodes]
+      outcome = (overlaps[i] or deaf > 0) and { receivers[nodes], overlaps[i] or 0, deaf } or receivers[nodes]
     end
     answer[i + 2] = outcome
   end

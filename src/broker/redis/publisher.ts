@@ -20,8 +20,8 @@ interface Waiting {
 export interface PublisherOptions extends JournalOptions {
   node: string
   link: RedisLink
-  /** What the journal is called if it begins with this. */
-  newEpoch: () => string
+  /** Of the journal that this node knows: nothing is published to another. */
+  epoch: () => string
   /** In the time of Redis. */
   now: () => number
   onCommit?: ((write: Promise<unknown>) => void) | undefined
@@ -36,7 +36,7 @@ export class Publisher {
     this.#options = options
   }
 
-  /** Undefined: it was too late. */
+  /** Undefined: it was too late, or the journal is another. */
   async publish (draft: Draft, call: string): Promise<Outcome | undefined> {
     return await new Promise((resolve, reject) => {
       if (this.#waiting.push({ draft, call, resolve, reject }) === 1) setImmediate(() => { this.#flush() })
@@ -49,9 +49,9 @@ export class Publisher {
   }
 
   #send (batch: Waiting[]): void {
-    const { node, link, newEpoch, now, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs, onCommit } = this.#options
+    const { node, link, epoch, now, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs, onCommit } = this.#options
     const at = now()
-    const write = link.callNow('publish', link.beatAt + IN_TIME_MS, newEpoch(), at, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs,
+    const write = link.callNow('publish', link.beatAt + IN_TIME_MS, epoch(), at, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs,
       ...batch.flatMap(({ draft, call }) => {
         const ends = draft.ttlMs === undefined ? undefined : at + draft.ttlMs
         return [draft.userId ?? '', encodeEntry(draft, { at, ends, node, call }), encodeSpecial(draft, ends)]

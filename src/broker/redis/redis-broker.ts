@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../errors.js'
-import type { Broker, BrokerCallbacks, Draft, LinkState, Published, Reach, Replay } from '../broker.js'
+import type { Broker, BrokerCallbacks, Draft, LinkState, Page, Published, Reach, Replay } from '../broker.js'
 import type { JournalOptions } from '../journal.js'
 import { Trouble } from '../trouble.js'
 import { Acks } from './acks.js'
@@ -13,6 +13,10 @@ import { Publisher } from './publisher.js'
 import { RedisCluster } from './redis-cluster.js'
 import { RedisLink } from './redis-link.js'
 import { RedisReader } from './redis-reader.js'
+import { Standing } from './standing.js'
+
+/** A page that says that something is missing. */
+const MISSED: Page = { notifications: [], lastSeq: 0, complete: false, gap: true }
 
 export interface RedisBrokerOptions extends JournalOptions, BrokerCallbacks {
   url: string
@@ -22,6 +26,12 @@ export interface RedisBrokerOptions extends JournalOptions, BrokerCallbacks {
 
 /** How long a start waits for Redis; after that the node is there, and not ready. */
 const START_MS = 3000
+
+/** How long a node that finds another journal waits for what the others have to say of the one that was lost. */
+const OTHERS_MS = 2000
+
+/** A node that was away for so long longer than another may have been taken for dead, and not have been published to at all. */
+const AWAY_MS = 5000
 
 /** How long a node that stops waits until Redis has heard of it. */
 const LEAVE_MS = 500
@@ -35,14 +45,7 @@ export class RedisBroker implements Broker {
   readonly #calls = new Calls()
   readonly #publisher: Publisher
   readonly #reader: RedisReader
-  #epoch = ''
-  /** What a journal is called that begins with a call of this node. */
-  #newEpoch: string
-  #epochs = 0
-  /** Up to this `seq` nothing that concerns this node was missed. */
-  #complete = 0
-  /** The highest `seq` that was heard of. */
-  #heard = 0
+  readonly #standing: Standing
   readonly #acks: Acks
   #sweeping: Promise<void> | undefined
   readonly #trouble: Trouble
@@ -51,23 +54,23 @@ export class RedisBroker implements Broker {
 
   private constructor (options: RedisBrokerOptions) {
     this.#options = options
-    this.#newEpoch = options.newEpoch
+    this.#standing = new Standing(options.newEpoch)
     this.#trouble = new Trouble(options.onTrouble)
     this.#refusal = new Trouble(options.onTrouble)
     this.#link = new RedisLink({
       url: options.url,
       node: this.#node,
       onMessage: (message) => { this.#receive(message) },
-      onHeard: (seq) => { this.#complete = seq },
-      onResume: () => { this.#rejoinAll(this.#complete) },
+      onHeard: (seq) => { this.#standing.complete = seq },
+      onResume: () => { this.#rejoinAll(this.#standing.complete) },
       register: async () => await this.#register(),
-      beat: async (text) => Number(await this.#link.call('beat', this.#node, this.#newEpoch, text)),
+      beat: async (text) => Number(await this.#link.call('beat', this.#node, text)),
       onTrouble: (error) => { this.#trouble.note(error) },
       onWarning: (text) => { options.onWarning?.(text) }
     })
     this.cluster = new RedisCluster(this.#node, this.#link, this.#calls)
     this.#acks = new Acks(this.#link)
-    this.#publisher = new Publisher({ ...options, node: this.#node, link: this.#link, newEpoch: () => this.#newEpoch, now: () => this.#now() })
+    this.#publisher = new Publisher({ ...options, node: this.#node, link: this.#link, epoch: () => this.#standing.epoch, now: () => this.#now() })
     this.#reader = new RedisReader({ ...options, node: this.#node, link: this.#link, cluster: this.cluster, now: () => this.#now() })
   }
 
@@ -95,8 +98,9 @@ export class RedisBroker implements Broker {
       if (outcome.status === 'repeated') return { id, ...await outcomeOf(this.#link, draft.idempotency?.key ?? ''), stored: true, repeated: true }
 
       this.#refusal.note(undefined)
-      this.#hear(id)
-      const { connections, users } = await call.reach(outcome.receivers)
+      this.#standing.hear(id)
+      const { connections, users, all } = await call.reach(outcome.receivers)
+      if (!all || outcome.deaf > 0) this.#standing.missReach(id)
       const published = { id, connections, users: Math.max(0, users - outcome.overlap), stored: true, repeated: false }
       if (draft.idempotency !== undefined) await keepOutcome(this.#link, draft.idempotency.key, published)
       return published
@@ -146,13 +150,23 @@ export class RedisBroker implements Broker {
   }
 
   async #register (): Promise<number> {
-    const [epoch, , time, missed] = await this.#link.call('hello', this.#node, this.#newEpoch, this.#epoch, this.#heard, this.#link.beatAt) as [Buffer, Buffer, Buffer, Buffer[]]
-    this.#enter(String(epoch))
+    const { epoch: known, newEpoch, heard, complete, unreached } = this.#standing
+    const { beatAt } = this.#link
+    const [current, , time, missed] = await this.#link.call('hello', this.#node, newEpoch, known, heard, beatAt, unreached) as [Buffer, Buffer, Buffer, Buffer[]]
+    const epoch = String(current)
     for (let i = 0; i < missed.length; i += 2) {
       this.cluster.connections?.closeHere(String(missed[i]), Number(missed[i + 1]) - (Number(time) - Date.now()))
     }
     await this.cluster.tellAll()
-    return Number(time)
+    if (known === '' || known === epoch) {
+      this.#standing.enter(epoch)
+      return Number(time)
+    }
+    // No node is ready before all have told of their users, and of the journal that was lost.
+    for (let waited = 0; waited < OTHERS_MS && !this.#link.closed; waited += 100) await sleep(100)
+    const [seq, deaf, at, now] = await this.#link.call('past', known) as [number, number, Buffer, Buffer]
+    this.#enter(epoch, deaf > complete || (seq > complete && Number(at) - beatAt > AWAY_MS))
+    return Number(now)
   }
 
   async #sweep (): Promise<void> {
@@ -164,25 +178,16 @@ export class RedisBroker implements Broker {
     return this.#options.now() + this.#link.clockAheadMs
   }
 
-  /** The journal is of this epoch; where it was of another one before, all of it is new. */
-  #enter (epoch: string): void {
-    if (epoch === this.#epoch) return
-    const afresh = this.#epoch !== ''
-    this.#epoch = epoch
-    this.#newEpoch = `${this.#options.newEpoch}${(++this.#epochs).toString(36)}`
-    this.#heard = 0
-    this.#complete = 0
-    if (afresh) this.#rejoinAll(undefined)
+  /** All of the journal is new. `missed`: this node may not have heard all of the one before: its clients come back, and are told. */
+  #enter (epoch: string, missed: boolean): void {
+    this.#standing.enter(epoch)
+    if (missed) this.cluster.connections?.rejoinAll(() => async () => MISSED, undefined)
+    else this.#rejoinAll(undefined)
   }
 
   /** `after`: see `LocalConnections.rejoinAll`. */
   #rejoinAll (after: number | undefined): void {
     this.cluster.connections?.rejoinAll((userId) => this.#reader.readerOf(userId), after)
-  }
-
-  #hear (id: string): void {
-    const seq = Number(id.slice(id.lastIndexOf('-') + 1))
-    if (id.startsWith(`${this.#epoch}-`)) this.#heard = Math.max(this.#heard, seq)
   }
 
   #receive (message: Buffer): void {
@@ -198,8 +203,9 @@ export class RedisBroker implements Broker {
       return
     }
     for (const { epoch, node, call, notification } of decodePublished(message)) {
-      this.#enter(epoch)
-      this.#hear(notification.id)
+      if (this.#standing.epoch === '') this.#standing.enter(epoch)
+      if (epoch !== this.#standing.epoch) continue // This node has yet to find out about that journal, and reads it then.
+      this.#standing.hear(notification.id)
       this.#options.deliver(notification).then((reach) => { this.#answer(node, call, reach) }).catch(this.#options.onTrouble)
     }
   }

@@ -55,5 +55,13 @@ t.test('what cannot be sent is refused by name, and takes no id', async (t) => {
   ] as const) await t.rejects(notifications.sendToUser(userId, input), { code: 'invalid_request', field })
 
   await t.rejects(notifications.broadcast({ notificationType: 'info', data: {}, excludeUser: '' }), { code: 'invalid_request', field: 'excludeUser' })
+  for (const [options, field] of [
+    [{ idempotencyKey: null }, 'idempotencyKey'],
+    [{ idempotencyKey: '' }, 'idempotencyKey'],
+    [{ idempotencyKey: 'a b' }, 'idempotencyKey'],
+    [{ idempotencyKey: 'x'.repeat(256) }, 'idempotencyKey'],
+    [{ idempotency_key: 'a' }, 'idempotency_key'],
+    ['a', undefined]
+  ] as Array<[never, string | undefined]>) await t.rejects(notifications.sendToUser('ada', { notificationType: 'info', data: {} }, options), { code: 'invalid_request', field })
   t.strictSame(drafts, [])
 })

@@ -1,0 +1,44 @@
+/** Where a node stands in the journal that Redis keeps. */
+export class Standing {
+  #epoch = ''
+  readonly #newEpoch: string
+  #epochs = 0
+  #heard = 0
+  #unreached = 0
+  /** Up to this `seq` nothing that concerns this node was missed. */
+  complete = 0
+
+  constructor (newEpoch: string) {
+    this.#newEpoch = newEpoch
+  }
+
+  /** Names the journal; '': it is not known yet. */
+  get epoch (): string { return this.#epoch }
+  /** What a journal is called that begins with a call of this node. */
+  get newEpoch (): string { return this.#epochs === 0 ? this.#newEpoch : `${this.#newEpoch}${this.#epochs.toString(36)}` }
+  /** The highest `seq` that was heard of. */
+  get heard (): number { return this.#heard }
+  /** The highest of what this node has published that did not reach every node that it was for. */
+  get unreached (): number { return this.#unreached }
+
+  /** From here on the journal is of this epoch. */
+  enter (epoch: string): void {
+    if (epoch === this.#epoch) return
+    this.#epoch = epoch
+    this.#epochs++
+    this.#heard = this.#unreached = this.complete = 0
+  }
+
+  hear (id: string): void {
+    this.#heard = Math.max(this.#heard, this.#seqOf(id))
+  }
+
+  missReach (id: string): void {
+    this.#unreached = Math.max(this.#unreached, this.#seqOf(id))
+  }
+
+  /** 0: it is of another journal. */
+  #seqOf (id: string): number {
+    return id.startsWith(`${this.#epoch}-`) ? Number(id.slice(this.#epoch.length + 1)) : 0
+  }
+}
