@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../errors.js'
-import type { Broker, BrokerCallbacks, Draft, LinkState, Page, Published, Reach, Replay } from '../broker.js'
+import type { Broker, BrokerCallbacks, Draft, LinkState, Published, Reach, Replay } from '../broker.js'
 import type { JournalOptions } from '../journal.js'
 import { Trouble } from '../trouble.js'
 import { Acks } from './acks.js'
@@ -12,11 +12,8 @@ import { REMOVE_AT_ONCE } from './library.js'
 import { Publisher } from './publisher.js'
 import { RedisCluster } from './redis-cluster.js'
 import { RedisLink } from './redis-link.js'
-import { RedisReader } from './redis-reader.js'
+import { MISSED, RedisReader } from './redis-reader.js'
 import { Standing } from './standing.js'
-
-/** A page that says that something is missing. */
-const MISSED: Page = { notifications: [], lastSeq: 0, complete: false, gap: true }
 
 export interface RedisBrokerOptions extends JournalOptions, BrokerCallbacks {
   url: string
@@ -30,8 +27,8 @@ const START_MS = 3000
 /** How long a node that finds another journal waits for what the others have to say of the one that was lost. */
 const OTHERS_MS = 2000
 
-/** A node that was away for so long longer than another may have been taken for dead, and not have been published to at all. */
-const AWAY_MS = 5000
+/** Messages of another journal that a node keeps until it is in it: who has sent them waits to be told how many sockets they reached. */
+const MOST_HELD = 100
 
 /** How long a node that stops waits until Redis has heard of it. */
 const LEAVE_MS = 500
@@ -46,6 +43,7 @@ export class RedisBroker implements Broker {
   readonly #publisher: Publisher
   readonly #reader: RedisReader
   readonly #standing: Standing
+  #held: Buffer[] = []
   readonly #acks: Acks
   #sweeping: Promise<void> | undefined
   readonly #trouble: Trouble
@@ -150,12 +148,13 @@ export class RedisBroker implements Broker {
   }
 
   async #register (): Promise<number> {
-    const { epoch: known, newEpoch, heard, complete, unreached } = this.#standing
+    const { epoch: known, newEpoch, heard, unreached } = this.#standing
+    this.#held = []
     const { beatAt } = this.#link
-    const [current, , time, missed] = await this.#link.call('hello', this.#node, newEpoch, known, heard, beatAt, unreached) as [Buffer, Buffer, Buffer, Buffer[]]
+    const [current, , time, disconnected] = await this.#link.call('hello', this.#node, newEpoch, known, heard, beatAt, unreached) as [Buffer, Buffer, Buffer, Buffer[]]
     const epoch = String(current)
-    for (let i = 0; i < missed.length; i += 2) {
-      this.cluster.connections?.closeHere(String(missed[i]), Number(missed[i + 1]) - (Number(time) - Date.now()))
+    for (let i = 0; i < disconnected.length; i += 2) {
+      this.cluster.connections?.closeHere(String(disconnected[i]), Number(disconnected[i + 1]) - (Number(time) - Date.now()))
     }
     await this.cluster.tellAll()
     if (known === '' || known === epoch) {
@@ -165,7 +164,11 @@ export class RedisBroker implements Broker {
     // No node is ready before all have told of their users, and of the journal that was lost.
     for (let waited = 0; waited < OTHERS_MS && !this.#link.closed; waited += 100) await sleep(100)
     const [seq, deaf, at, now] = await this.#link.call('past', known) as [number, number, Buffer, Buffer]
-    this.#enter(epoch, deaf > complete || (seq > complete && Number(at) - beatAt > AWAY_MS))
+    const missed = this.#standing.mayLack(seq, deaf, Number(at) - beatAt)
+    this.#standing.enter(epoch)
+    if (missed) this.cluster.connections?.rejoinAll(() => async () => MISSED, undefined) // They come back, and are told.
+    else this.#rejoinAll(undefined)
+    for (const message of this.#held.splice(0)) this.#receive(message)
     return Number(now)
   }
 
@@ -176,13 +179,6 @@ export class RedisBroker implements Broker {
   /** All nodes go by the clock of Redis. */
   #now (): number {
     return this.#options.now() + this.#link.clockAheadMs
-  }
-
-  /** All of the journal is new. `missed`: this node may not have heard all of the one before: its clients come back, and are told. */
-  #enter (epoch: string, missed: boolean): void {
-    this.#standing.enter(epoch)
-    if (missed) this.cluster.connections?.rejoinAll(() => async () => MISSED, undefined)
-    else this.#rejoinAll(undefined)
   }
 
   /** `after`: see `LocalConnections.rejoinAll`. */
@@ -204,7 +200,10 @@ export class RedisBroker implements Broker {
     }
     for (const { epoch, node, call, notification } of decodePublished(message)) {
       if (this.#standing.epoch === '') this.#standing.enter(epoch)
-      if (epoch !== this.#standing.epoch) continue // This node has yet to find out about that journal, and reads it then.
+      if (epoch !== this.#standing.epoch) {
+        if (this.#held.length < MOST_HELD) this.#held.push(message)
+        return
+      }
       this.#standing.hear(notification.id)
       this.#options.deliver(notification).then((reach) => { this.#answer(node, call, reach) }).catch(this.#options.onTrouble)
     }

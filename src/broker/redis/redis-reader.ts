@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Replay } from '../broker.js'
+import type { Page, Replay } from '../broker.js'
 import type { ReadPage } from '../cluster.js'
 import type { JournalOptions } from '../journal.js'
 import { decodePage } from './messages.js'
@@ -7,6 +7,9 @@ import type { RedisCluster } from './redis-cluster.js'
 import type { RedisLink } from './redis-link.js'
 
 const MAX_BACK_OFF_MS = 500
+
+/** Says that something is missing. */
+export const MISSED: Page = { notifications: [], lastSeq: 0, complete: false, gap: true }
 
 export interface RedisReaderOptions extends JournalOptions {
   node: string

@@ -1,3 +1,6 @@
+/** A node that was away for so much longer than another may have been taken for dead, and not have been published to at all. */
+const AWAY_MS = 5000
+
 /** Where a node stands in the journal that Redis keeps. */
 export class Standing {
   #epoch = ''
@@ -27,6 +30,14 @@ export class Standing {
     this.#epoch = epoch
     this.#epochs++
     this.#heard = this.#unreached = this.complete = 0
+  }
+
+  /**
+   * Whether some of this journal, which is lost, may not have been heard here. What the nodes know of it: the newest, the newest that has not reached
+   * every node that it was for, and how much longer than this one another was there, in ms.
+   */
+  mayLack (newest: number, unreached: number, longerMs: number): boolean {
+    return unreached > this.complete || (newest > this.complete && longerMs > AWAY_MS)
   }
 
   hear (id: string): void {
