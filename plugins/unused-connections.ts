@@ -4,11 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 
-/** How long those that came in last have for what they came for: a proxy may have sent it already, and does not send a POST twice. */
-const LAST_REQUEST_MS = 100
+export interface UnusedConnectionsOptions {
+  /** How long those that came in last have for what they came for: a proxy may have sent it already, and does not send a POST twice. */
+  lastRequestMs: number
+}
 
 /** Connections without a whole request, such as browsers open in advance, do not hold up a stop. To be registered last: what stops before it still takes requests. */
-const unusedConnectionsPlugin: FastifyPluginAsync = async (fastify) => {
+const unusedConnectionsPlugin: FastifyPluginAsync<UnusedConnectionsOptions> = async (fastify, { lastRequestMs }) => {
   const unused = new Set<Socket>()
   function forget (this: Socket): void { unused.delete(this) }
   const used = ({ socket }: IncomingMessage): void => {
@@ -22,7 +24,7 @@ const unusedConnectionsPlugin: FastifyPluginAsync = async (fastify) => {
   fastify.addHook('preClose', async () => {
     // Not that of HTTP, which would end them.
     if (fastify.server.listening) Server.prototype.close.call(fastify.server)
-    if (unused.size > 0) await sleep(LAST_REQUEST_MS)
+    if (unused.size > 0) await sleep(lastRequestMs)
     for (const socket of unused) socket.destroy()
   })
 }

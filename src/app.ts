@@ -60,6 +60,10 @@ const KEEP_KEYS_MS = 300_000
 /** The part of the time for a stop over which clients are sent away; the rest is for the last handshakes, which get a twentieth of that, for requests, and for the way out. */
 const CLIENT_SHARE = 0.9
 
+/** The part of it in which those that came in last may send their request, but no more ms than these. */
+const LAST_REQUEST_SHARE = 0.05
+const LAST_REQUEST_MS = 100
+
 /**
  * Adds the service to a Fastify application: its addresses, and the decorators `notifications` and `connections`.
  * Registration fails with a `ConfigError` when the options cannot be used, and with a `BrokerError` when the journal cannot.
@@ -165,7 +169,7 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
       await pages.register(descriptionsRoutes, { socketPrefix: PREFIX })
     })
     if (config.TEST_PAGE) fastify.get('/', { schema: { hide: true }, constraints: { upgrade: 'none' } }, (_request, reply) => reply.redirect(`${PREFIX}/test`))
-    await fastify.register(unusedConnections)
+    await fastify.register(unusedConnections, { lastRequestMs: Math.min(config.DRAIN_SECONDS * 1000 * LAST_REQUEST_SHARE, LAST_REQUEST_MS) })
   }))
   return app
 }
