@@ -148,10 +148,10 @@ export class RedisBroker implements Broker {
   }
 
   async #register (): Promise<number> {
-    const { epoch: known, newEpoch, heard, unreached } = this.#standing
+    const { epoch: known, heard, unreached } = this.#standing
     this.#held = []
     const { beatAt } = this.#link
-    const [current, , time, disconnected] = await this.#link.call('hello', this.#node, newEpoch, known, heard, beatAt, unreached) as [Buffer, Buffer, Buffer, Buffer[]]
+    const [current, , time, disconnected] = await this.#link.call('hello', this.#node, this.#standing.nextEpoch(), known, heard, beatAt, unreached) as [Buffer, Buffer, Buffer, Buffer[]]
     const epoch = String(current)
     for (let i = 0; i < disconnected.length; i += 2) {
       this.cluster.connections?.closeHere(String(disconnected[i]), Number(disconnected[i + 1]) - (Number(time) - Date.now()))

@@ -5,7 +5,7 @@ const AWAY_MS = 5000
 export class Standing {
   #epoch = ''
   readonly #newEpoch: string
-  #epochs = 0
+  #named = 0
   #heard = 0
   #unreached = 0
   /** Up to this `seq` nothing that concerns this node was missed. */
@@ -17,18 +17,21 @@ export class Standing {
 
   /** Names the journal; '': it is not known yet. */
   get epoch (): string { return this.#epoch }
-  /** What a journal is called that begins with a call of this node. */
-  get newEpoch (): string { return this.#epochs === 0 ? this.#newEpoch : `${this.#newEpoch}${this.#epochs.toString(36)}` }
   /** The highest `seq` that was heard of. */
   get heard (): number { return this.#heard }
   /** The highest of what this node has published that did not reach every node that it was for. */
   get unreached (): number { return this.#unreached }
 
+  /** What a journal is called if it begins with the next call of this node: another name each time. */
+  nextEpoch (): string {
+    const number = this.#named++
+    return number === 0 ? this.#newEpoch : `${this.#newEpoch}${number.toString(36)}`
+  }
+
   /** From here on the journal is of this epoch. */
   enter (epoch: string): void {
     if (epoch === this.#epoch) return
     this.#epoch = epoch
-    this.#epochs++
     this.#heard = this.#unreached = this.complete = 0
   }
 
