@@ -61,7 +61,7 @@ const KEEP_KEYS_MS = 300_000
 const CLIENT_SHARE = 0.9
 
 /** The part of it in which those that came in last may send their request, but no more ms than these. */
-const LAST_REQUEST_SHARE = 0.05
+const LAST_REQUEST_SHARE = 0.02
 const LAST_REQUEST_MS = 100
 
 /**

@@ -97,10 +97,12 @@ t.test('neither a client that does not shake hands nor a request that comes late
   const asked = performance.now()
 
   server.kill('SIGTERM')
-  await sleep(1_820)
-  const late = connectTcp(server.port, '127.0.0.1').on('error', () => {})
-  late.write(`POST /api/v1/ws/broadcast HTTP/1.1\r\nHost: a\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{`)
+  await sleep(1_000)
+  const late = connectTcp(server.port, '127.0.0.1')
   await once(late, 'connect')
+  late.on('error', () => {})
+  await sleep(820)
+  late.write(`POST /api/v1/ws/broadcast HTTP/1.1\r\nHost: a\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{`)
 
   t.strictSame(await server.exited, { code: 0, signal: null })
   t.ok(performance.now() - asked < 3_000)
