@@ -22,6 +22,9 @@ const MAX_PIECES = 1024
 /** Pongs that may wait to be written to one socket. */
 const MAX_WAITING_PONGS = 60
 
+/** With a private field of Node: the answer that is being sent, and after it the next. */
+type AnsweredSocket = Duplex & { _httpMessage?: ServerResponse | null }
+
 /**
  * Upgrades, and the route constraint `upgrade: 'none'` for a resource that shares its path with a socket.
  * There can be one upgrade listener in an application: where there is one already, its sockets are used.
@@ -37,12 +40,10 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
       deriveConstraint: (request) => isUpgrade(request) ? 'websocket' : 'none'
     })
   }
-  // The library does so where it has seen the request, which it has not when an earlier hook of an application refuses it.
-  fastify.addHook('onResponse', ({ ws, raw }, _reply, done) => {
-    if (ws == null && raw.socket instanceof Socket && isUpgrade(raw)) raw.socket.destroySoon()
-    done()
-  })
-  if (fastify.hasDecorator('websocketServer')) return
+  if (fastify.hasDecorator('websocketServer')) {
+    fastify.server.on('upgrade', endAnswered)
+    return
+  }
 
   const upgrades = new EventEmitter()
   /** Sockets whose upgrade waits for an answer. */
@@ -72,12 +73,13 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
       }
       if (socket instanceof Socket) socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => { socket.destroy() })
       upgrades.emit('upgrade', request, socket, head)
+      endAnswered(request, socket)
     })
   })
 
   /** Waits for the answers to what was asked before on the same connection (RFC 9112 §9.3.2), which Node does not; it has taken its listeners off the socket. */
-  function afterAnswers (socket: Duplex & { _httpMessage?: ServerResponse | null }, goOn: () => void): void {
-    const { _httpMessage: answer } = socket // A private field: the one that is being sent, and after it the next.
+  function afterAnswers (socket: AnsweredSocket, goOn: () => void): void {
+    const { _httpMessage: answer } = socket
     if (answer == null) {
       goOn()
       return
@@ -93,6 +95,12 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
       socket.off('error', cutOff).off('timeout', cutOff)
     })
   }
+}
+
+/** Ends the socket of an upgrade that is answered instead, behind the answer. The library does so only for a request that it has seen, which it has not where an earlier hook refuses it or it is for no route. */
+function endAnswered (_request: IncomingMessage, socket: AnsweredSocket): void {
+  const { _httpMessage: answer } = socket
+  if (socket instanceof Socket) answer?.once('finish', () => { socket.destroySoon() })
 }
 
 /** As `ws` does it by itself (RFC 6455 §5.5.3): who sends pings and reads no pongs is cut off. */

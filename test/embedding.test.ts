@@ -16,6 +16,7 @@ import { sign } from './support/token.js'
 import { until } from './support/wait.js'
 
 const OWN_SECRET = 'the secret of the application, not of herald'
+const HELD = { BROKER_URL: 'memory:', JWT_SECRET: SECRET, DRAIN_SECONDS: 1 }
 
 /** Somebody's application, which has everything already that herald brings. */
 async function buildHost (t: Test): Promise<FastifyInstance> {
@@ -213,25 +214,42 @@ t.test('what a hook of the application refuses is answered as the application do
   }
 })
 
-t.test('an upgrade that a hook of the application refuses does not keep its socket, nor a stop', async (t) => {
-  const app = fastify()
-  t.teardown(() => app.close())
-  app.addHook('onRequest', (_request, reply) => { reply.code(401).send('who are you?') })
-  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET, DRAIN_SECONDS: 1 })
-  const { address } = await listen(app)
+for (const [name, path, status, build] of [
+  ['a hook refuses', '/api/v1/ws/ada', 401, async (app) => {
+    app.addHook('onRequest', (_request, reply) => { reply.code(401).send() })
+    await app.register(herald, HELD)
+  }],
+  ['a hook refuses, with sockets of the application', '/api/v1/ws/ada', 401, async (app) => {
+    await app.register(websocket)
+    app.addHook('onRequest', (_request, reply) => { reply.code(401).send() })
+    await app.register(herald, HELD)
+  }],
+  ['the router refuses', '/%ff', 400, async (app) => { await app.register(herald, HELD) }],
+  ['is for nothing', '/nothing', 404, async (app) => { await app.register(async (child) => { await child.register(herald, HELD) }) }],
+  ['is for a route without sockets', '/plain', 200, async (app) => {
+    app.get('/plain', async () => 'plain')
+    await app.register(async (child) => { await child.register(herald, HELD) })
+  }]
+] as Array<[string, string, number, (app: FastifyInstance) => Promise<void>]>) {
+  t.test(`an upgrade that ${name} does not keep its socket, nor a stop`, async (t) => {
+    const app = fastify()
+    t.teardown(() => app.close())
+    await build(app)
+    const { address } = await listen(app)
 
-  const socket = connectTcp(Number(new URL(address).port), '127.0.0.1')
-  t.teardown(() => { socket.destroy() })
-  socket.on('error', () => {})
-  let answer = ''
-  socket.on('data', (data) => { answer += String(data) })
-  socket.write(`GET /api/v1/ws/ada HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${'x'.repeat(22)}==\r\n\r\n`)
-  const going = setInterval(() => { socket.write('x') }, 100)
-  t.teardown(() => { clearInterval(going) })
-  await until(() => socket.closed, 2000)
+    const socket = connectTcp(Number(new URL(address).port), '127.0.0.1')
+    t.teardown(() => { socket.destroy() })
+    socket.on('error', () => {})
+    let answer = ''
+    socket.on('data', (data) => { answer += String(data) })
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${'x'.repeat(22)}==\r\n\r\n`)
+    const going = setInterval(() => { socket.write('x') }, 100)
+    t.teardown(() => { clearInterval(going) })
+    await until(() => socket.closed, 2000)
 
-  t.match(answer, /^HTTP\/1.1 401 [^]*who are you\?$/)
-})
+    t.match(answer, `HTTP/1.1 ${status} `)
+  })
+}
 
 t.test('names and compilers of the application are its own', async (t) => {
   const app = fastify()
