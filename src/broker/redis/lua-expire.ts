@@ -51,11 +51,18 @@ end
 
 -- Removes the oldest of an audience that has more than it may, REMOVE_AT_ONCE at most. A publish lets some come together, for they cost little more than one;
 -- who comes back has it done.
--- For the list see note_gone.
-local function trim(audience, limit, list)
+-- For the list see note_gone. Unseen: it is a user, and nothing of his has a time of its own, so that what goes need not be looked at.
+local function trim(audience, limit, list, unseen)
   local key = P .. 'n:' .. audience
-  local excess = redis.call('ZCARD', key) - limit
-  if excess > 0 then note_gone(audience, redis.call('ZPOPMIN', key, math.min(excess, REMOVE_AT_ONCE)), list) end
+  local excess = math.min(redis.call('ZCARD', key) - limit, REMOVE_AT_ONCE)
+  if excess <= 0 then return end
+  if not unseen then
+    note_gone(audience, redis.call('ZPOPMIN', key, excess), list)
+    return
+  end
+  list[#list + 1] = redis.call('ZRANGE', key, excess - 1, excess - 1, 'WITHSCORES')[2]
+  list[#list + 1] = audience
+  redis.call('ZREMRANGEBYRANK', key, 0, excess - 1)
 end
 
 -- Of an audience of which nothing was left for so long, only that nothing before its last is known need be known.

@@ -66,7 +66,7 @@ local function publish(keys, args)
         if there > limit + (may_wait and math.min(limit / 4, MOST_OVER) or 0) then
           if not swept then expire(now, retention) end -- What has expired goes first, so that it does not crowd out what has not.
           swept = true
-          trim(audience, limit, gone)
+          trim(audience, limit, gone, may_wait and audience ~= '')
         end
       end
 
