@@ -19,14 +19,14 @@ t.test('Sentinel makes the replica the master: all goes on there, and what had n
   const port = await freePort()
   const config = join(t.testdir(), 'sentinel.conf')
   writeFileSync(config, [
-    `port ${port}`, 'bind 127.0.0.1', `sentinel monitor herald 127.0.0.1 ${master.port} 1`,
+    `port ${port}`, 'bind 127.0.0.1', 'requirepass guarded', `sentinel monitor herald 127.0.0.1 ${master.port} 1`,
     'sentinel down-after-milliseconds herald 1000', 'sentinel failover-timeout herald 5000'
   ].join('\n'))
   const sentinel = start(t, '/usr/bin/redis-server', [config, '--sentinel'])
   await sentinel.stdout.match(/\+slave/)
   await until(() => replica.cli('INFO', 'replication').includes('master_link_status:up'), 10_000)
 
-  const url = `redis://127.0.0.1:${port}/2?sentinel=herald`
+  const url = `redis://127.0.0.1:${port}/2?sentinel=herald&sentinel_password=guarded`
   const nodes = [await build(t, { BROKER_URL: url }), await build(t, { BROKER_URL: url })] as const
   const isGreen = (node: typeof nodes[0]) => async () => (await fetch(`http://127.0.0.1:${node.port}/health/ready`)).status === 200
   const [here, there] = [await connect(t, addressOf(nodes[0], 'ada')), await connect(t, addressOf(nodes[1], 'ada'))]

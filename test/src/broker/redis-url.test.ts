@@ -12,10 +12,11 @@ t.test('with ?sentinel= the host is a Sentinel', async (t) => {
   t.strictSame(readRedisUrl('redis://:secret@10.0.0.1/2?sentinel=herald'), {
     sentinels: [{ host: '10.0.0.1', port: 26379 }], name: 'herald', password: 'secret', db: 2
   })
+  t.match(readRedisUrl('redis://:secret@10.0.0.1?sentinel=herald&sentinel_password=other%26'), { password: 'secret', sentinelPassword: 'other&' })
 })
 
 t.test('anything else is refused, and the password is not told', async (t) => {
-  for (const url of ['redis:', 'redis://', 'redis://host/db', 'redis://:secret@host:port', 'redis://:secret@host/1?prefix=x']) {
+  for (const url of ['redis:', 'redis://', 'redis://host/db', 'redis://:secret@host:port', 'redis://:secret@host/1?prefix=x', 'redis://host?sentinel_password=secret']) {
     t.throws(() => readRedisUrl(url), { message: /of the form redis:\/\// }, url)
     try {
       readRedisUrl(url)
