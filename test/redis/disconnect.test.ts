@@ -1,10 +1,9 @@
-import { once } from 'node:events'
-import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { addressOf, build, SECRET } from '../support/app.js'
 import { connect } from '../support/client.js'
 import { startServer } from '../support/process.js'
 import { startRedis } from '../support/redis.js'
+import { openWay } from '../support/redis-way.js'
 import { sign } from '../support/token.js'
 import { hasTool } from '../support/tools.js'
 import { until } from '../support/wait.js'
@@ -12,31 +11,6 @@ import { until } from '../support/wait.js'
 if (!hasTool(t, 'redis')) process.exit()
 
 const authorization = `Bearer ${sign({ scope: 'connections:manage' })}`
-
-/** A way to Redis that can be cut. */
-async function openWay (t: Test, redisPort: number) {
-  const sockets = new Set<Socket>()
-  const server = createServer((client) => {
-    const redis = connectTcp(redisPort, '127.0.0.1')
-    for (const socket of [client, redis]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => { for (const end of [client, redis]) end.destroy() })
-    }
-    client.pipe(redis).pipe(client)
-  })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
-  t.teardown(() => { server.close() })
-  return {
-    port,
-    cut () {
-      server.close()
-      for (const socket of sockets) socket.destroy()
-    },
-    mend: async () => { await once(server.listen(port, '127.0.0.1'), 'listening') }
-  }
-}
 
 async function disconnect (http: string, userId: string) {
   const response = await fetch(`${http}/connections/${userId}`, { method: 'DELETE', headers: { authorization } })

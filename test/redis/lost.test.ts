@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { functionName, PREFIX } from '../../src/broker/redis/library.js'
@@ -7,6 +5,7 @@ import { addressOf, build, SECRET } from '../support/app.js'
 import { connect } from '../support/client.js'
 import { prepareBuild, startServer } from '../support/process.js'
 import { startRedis } from '../support/redis.js'
+import { openWay } from '../support/redis-way.js'
 import { sign } from '../support/token.js'
 import { hasTool } from '../support/tools.js'
 import { until } from '../support/wait.js'
@@ -74,40 +73,50 @@ t.test('who comes back before the node that has heard of what is lost does waits
 
 t.test('Redis loses everything while a node is cut off from it: who may have missed something there comes back, and is told of a gap', async (t) => {
   const redis = await startRedis(t)
-  const cut = new Set<Socket>()
-  let isCut = false
-  const way = createServer((socket) => {
-    if (isCut) {
-      socket.destroy()
-      return
-    }
-    const onward = connectTcp(redis.port, '127.0.0.1')
-    for (const one of [socket, onward]) cut.add(one.on('error', () => {}))
-    socket.pipe(onward).pipe(socket)
-  })
-  await once(way.listen(0, '127.0.0.1'), 'listening')
-  t.teardown(() => { way.close() })
+  const way = await openWay(t, redis.port)
   const here = await build(t, { BROKER_URL: redis.url })
-  const there = await build(t, { BROKER_URL: `redis://127.0.0.1:${(way.address() as AddressInfo).port}` })
+  const there = await build(t, { BROKER_URL: way.url })
   const near = await connect(t, addressOf(here, 'ada'))
   const far = await connect(t, addressOf(there, 'ada'))
   const posted = async () => (await here.post('/notify/ada', JSON.parse(body))).body['id']
   const first = await posted()
   t.equal((await far.nextOf('notification')).id, first)
 
-  isCut = true
-  for (const socket of cut) socket.destroy()
+  way.cut()
   const missed = [await posted(), await posted()]
   while ((await near.nextOf('notification')).id !== missed[1]);
   await sleep(1200) // A beat, which says that nothing was missed here.
   redis.kill('SIGKILL')
   await redis.exited
   await startRedis(t, { port: redis.port })
-  isCut = false
+  await way.mend()
 
   t.match(await far.closed, { code: 4001 })
   await until(async () => (await here.post('/notify/ada', JSON.parse(body))).status === 200, 10_000)
   const again = await connect(t, `${addressOf(there, 'ada')}&last_event_id=${String(first)}`)
   t.match((await again.next()).data, { resume: 'gap', replayed: 1 })
   t.match(await near.nextOf('notification'), { type: 'notification' }, 'who has missed nothing stays')
+})
+
+t.test('Redis loses everything before what it has published reached all: where it did not, who may have missed it is told of a gap', async (t) => {
+  const redis = await startRedis(t)
+  const way = await openWay(t, redis.port)
+  const here = await build(t, { BROKER_URL: redis.url })
+  const there = await build(t, { BROKER_URL: way.url })
+  const near = await connect(t, addressOf(here, 'ada'))
+  const far = await connect(t, addressOf(there, 'ada'))
+  const first = await here.post('/notify/ada', JSON.parse(body))
+  for (const client of [near, far]) t.equal((await client.nextOf('notification')).id, first.body['id'])
+
+  way.hold()
+  const answer = here.post('/notify/ada', JSON.parse(body))
+  const missed = await near.nextOf('notification')
+  redis.kill('SIGKILL')
+  await redis.exited
+  await startRedis(t, { port: redis.port })
+
+  t.match(await answer, { status: 200, body: { id: missed.id, connections: 1 } })
+  t.match(await far.closed, { code: 4001 })
+  const again = await connect(t, `${addressOf(there, 'ada')}&last_event_id=${String(first.body['id'])}`)
+  t.match((await again.next()).data, { resume: 'gap' })
 })

@@ -54,6 +54,15 @@ local function is_known(node)
   return heard and tonumber(heard) > 0
 end
 
+-- What a node knows of a journal that was lost.
+local function note_past(epoch, known)
+  local key = P .. 'past:' .. epoch
+  for field, value in pairs(known) do
+    if value > tonumber(redis.call('HGET', key, field) or 0) then redis.call('HSET', key, field, int(value)) end
+  end
+  redis.call('PEXPIRE', key, PAST_MS)
+end
+
 -- node, new epoch, epoch and seq of the newest that it has heard, when it was last here, in ms, or 0, and the newest of its own that has not reached every
 -- node that it was for. What was kept of its users stands until it tells of them anew. Besides where the journal stands and the time: the users whose sockets it should have closed since, each with when that was.
 local function hello(keys, args)
@@ -66,13 +75,7 @@ local function hello(keys, args)
   if epoch == current and jump > 0 and heard > jump and heard < jump + JUMP and heard > lost then
     redis.call('HSET', P .. 'journal', 'lost', int(heard))
   end
-  if epoch ~= '' and epoch ~= current then
-    local key = P .. 'past:' .. epoch
-    for field, value in pairs({ seq = heard, at = heard_at, unreached = tonumber(args[6]) }) do
-      if value > tonumber(redis.call('HGET', key, field) or 0) then redis.call('HSET', key, field, int(value)) end
-    end
-    redis.call('PEXPIRE', key, PAST_MS)
-  end
+  if epoch ~= '' and epoch ~= current then note_past(epoch, { seq = heard, at = heard_at, unreached = tonumber(args[6]) }) end
   if unheard and unheard ~= '' then redis.call('HSET', P .. 'journal', 'unheard', (string.gsub(unheard, node .. ',?', ''))) end
   redis.call('ZADD', P .. 'nodes', int(time()), node)
   note_removing()
@@ -80,8 +83,10 @@ local function hello(keys, args)
   return { current, int(seq), int(time()), missed }
 end
 
--- epoch of a journal that was lost: the newest that any node has heard of, the newest that has not reached every node, when one was there last; and the time
+-- epoch of a journal that was lost, and of the node's own the newest that has not reached every node, as it is known by now: the newest that any node
+-- has heard of, the newest that has not reached every node, when one was there last; and the time
 local function past(keys, args)
+  note_past(args[1], { unreached = tonumber(args[2]) })
   local seq, unreached, at = unpack(redis.call('HMGET', P .. 'past:' .. args[1], 'seq', 'unreached', 'at'))
   return { tonumber(seq or 0), tonumber(unreached or 0), int(tonumber(at or 0)), int(time()) }
 end

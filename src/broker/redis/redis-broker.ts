@@ -12,7 +12,8 @@ import { REMOVE_AT_ONCE } from './library.js'
 import { Publisher } from './publisher.js'
 import { RedisCluster } from './redis-cluster.js'
 import { RedisLink } from './redis-link.js'
-import { MISSED, RedisReader } from './redis-reader.js'
+import { RedisReader } from './redis-reader.js'
+import { Registration } from './registration.js'
 import { Standing } from './standing.js'
 
 export interface RedisBrokerOptions extends JournalOptions, BrokerCallbacks {
@@ -23,9 +24,6 @@ export interface RedisBrokerOptions extends JournalOptions, BrokerCallbacks {
 
 /** How long a start waits for Redis; after that the node is there, and not ready. */
 const START_MS = 3000
-
-/** How long a node that finds another journal waits for what the others have to say of the one that was lost. */
-const OTHERS_MS = 2000
 
 /** Messages of another journal that a node keeps until it is in it: who has sent them waits to be told how many sockets they reached. */
 const MOST_HELD = 100
@@ -43,6 +41,7 @@ export class RedisBroker implements Broker {
   readonly #publisher: Publisher
   readonly #reader: RedisReader
   readonly #standing: Standing
+  readonly #registration: Registration
   #held: Buffer[] = []
   readonly #acks: Acks
   #sweeping: Promise<void> | undefined
@@ -67,6 +66,9 @@ export class RedisBroker implements Broker {
       onWarning: (text) => { options.onWarning?.(text) }
     })
     this.cluster = new RedisCluster(this.#node, this.#link, this.#calls)
+    this.#registration = new Registration({
+      node: this.#node, link: this.#link, standing: this.#standing, cluster: this.cluster, rejoinAll: (after) => { this.#rejoinAll(after) }
+    })
     this.#acks = new Acks(this.#link)
     this.#publisher = new Publisher({ ...options, node: this.#node, link: this.#link, epoch: () => this.#standing.epoch, now: () => this.#now() })
     this.#reader = new RedisReader({ ...options, node: this.#node, link: this.#link, cluster: this.cluster, now: () => this.#now() })
@@ -148,28 +150,10 @@ export class RedisBroker implements Broker {
   }
 
   async #register (): Promise<number> {
-    const { epoch: known, heard, unreached } = this.#standing
     this.#held = []
-    const { beatAt } = this.#link
-    const [current, , time, disconnected] = await this.#link.call('hello', this.#node, this.#standing.nextEpoch(), known, heard, beatAt, unreached) as [Buffer, Buffer, Buffer, Buffer[]]
-    const epoch = String(current)
-    for (let i = 0; i < disconnected.length; i += 2) {
-      this.cluster.connections?.closeHere(String(disconnected[i]), Number(disconnected[i + 1]) - (Number(time) - Date.now()))
-    }
-    await this.cluster.tellAll()
-    if (known === '' || known === epoch) {
-      this.#standing.enter(epoch)
-      return Number(time)
-    }
-    // No node is ready before all have told of their users, and of the journal that was lost.
-    for (let waited = 0; waited < OTHERS_MS && !this.#link.closed; waited += 100) await sleep(100)
-    const [seq, deaf, at, now] = await this.#link.call('past', known) as [number, number, Buffer, Buffer]
-    const missed = this.#standing.mayLack(seq, deaf, Number(at) - beatAt)
-    this.#standing.enter(epoch)
-    if (missed) this.cluster.connections?.rejoinAll(() => async () => MISSED, undefined) // They come back, and are told.
-    else this.#rejoinAll(undefined)
+    const time = await this.#registration.register()
     for (const message of this.#held.splice(0)) this.#receive(message)
-    return Number(now)
+    return time
   }
 
   async #sweep (): Promise<void> {
