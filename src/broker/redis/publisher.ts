@@ -57,8 +57,7 @@ export class Publisher {
         return [draft.userId ?? '', encodeEntry(draft, { at, ends, node, call }), encodeSpecial(draft, ends)]
       }))
     onCommit?.(write)
-    write.then((answer) => {
-      const outcomes = decodeOutcomes(answer)
+    write.then(decodeOutcomes).then((outcomes) => {
       for (const [i, { resolve }] of batch.entries()) resolve(outcomes[i])
     }, (error: unknown) => {
       for (const { reject } of batch) reject(error)
