@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { functionName, PREFIX } from '../../src/broker/redis/library.js'
 import { addressOf, build, SECRET } from '../support/app.js'
 import { connect } from '../support/client.js'
@@ -71,16 +71,22 @@ t.test('who comes back before the node that has heard of what is lost does waits
   t.strictSame([survey('6')[2], read('6')[3]], ['0', '0'])
 })
 
-t.test('Redis loses everything while a node is cut off from it: who may have missed something there comes back, and is told of a gap', async (t) => {
+/** One of two nodes has a way to Redis of its own; a user has a socket at each, and has got his first notification. */
+async function twoNodes (t: Test) {
   const redis = await startRedis(t)
   const way = await openWay(t, redis.port)
   const here = await build(t, { BROKER_URL: redis.url })
   const there = await build(t, { BROKER_URL: way.url })
   const near = await connect(t, addressOf(here, 'ada'))
   const far = await connect(t, addressOf(there, 'ada'))
+  const { body: { id: first } } = await here.post('/notify/ada', JSON.parse(body))
+  for (const client of [near, far]) t.equal((await client.nextOf('notification')).id, first)
+  return { redis, way, here, there, near, far, first }
+}
+
+t.test('Redis loses everything while a node is cut off from it: who may have missed something there comes back, and is told of a gap', async (t) => {
+  const { redis, way, here, there, near, far, first } = await twoNodes(t)
   const posted = async () => (await here.post('/notify/ada', JSON.parse(body))).body['id']
-  const first = await posted()
-  t.equal((await far.nextOf('notification')).id, first)
 
   way.cut()
   const missed = [await posted(), await posted()]
@@ -99,14 +105,7 @@ t.test('Redis loses everything while a node is cut off from it: who may have mis
 })
 
 t.test('Redis loses everything before what it has published reached all: where it did not, who may have missed it is told of a gap', async (t) => {
-  const redis = await startRedis(t)
-  const way = await openWay(t, redis.port)
-  const here = await build(t, { BROKER_URL: redis.url })
-  const there = await build(t, { BROKER_URL: way.url })
-  const near = await connect(t, addressOf(here, 'ada'))
-  const far = await connect(t, addressOf(there, 'ada'))
-  const first = await here.post('/notify/ada', JSON.parse(body))
-  for (const client of [near, far]) t.equal((await client.nextOf('notification')).id, first.body['id'])
+  const { redis, way, here, there, near, far, first } = await twoNodes(t)
 
   way.hold()
   const answer = here.post('/notify/ada', JSON.parse(body))
@@ -117,6 +116,6 @@ t.test('Redis loses everything before what it has published reached all: where i
 
   t.match(await answer, { status: 200, body: { id: missed.id, connections: 1 } })
   t.match(await far.closed, { code: 4001 })
-  const again = await connect(t, `${addressOf(there, 'ada')}&last_event_id=${String(first.body['id'])}`)
+  const again = await connect(t, `${addressOf(there, 'ada')}&last_event_id=${String(first)}`)
   t.match((await again.next()).data, { resume: 'gap' })
 })
