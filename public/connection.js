@@ -3,6 +3,9 @@ const SUBPROTOCOL = 'herald.v1'
 /** How long the server has for its part: to close after a `disconnect`, to say why it refused. */
 const PATIENCE_MS = 3000
 
+/** When nothing was heard for so long, the server is asked for a sign of life: it sends a heartbeat more often than that, unless it is set otherwise. */
+const QUIET_MS = 30_000
+
 /** Where the addresses of the service begin: the page is at `<base>/test`. */
 export const base = window.location.pathname.replace(/\/test$/, '')
 
@@ -10,26 +13,32 @@ export const base = window.location.pathname.replace(/\/test$/, '')
 const socketPath = (userId) => userId === null ? base : `${base}/${encodeURIComponent(userId)}`
 
 /**
- * Opens a socket and says what happens to it: `onOpen()`, `onMessage(data)`, `onClose(code, reason)`,
- * and `onRefuse(problem)` in place of them all when it could not be opened.
+ * Opens a socket and says what happens to it: `onOpen()`, `onMessage(data)`, `onQuiet()` when it is to ask for a sign of life, `onClose(code, reason)`,
+ * and `onRefuse(problem)` in place of them all when it could not be opened. A browser waits long for a server that is gone without a word; this does not.
  * @param target `{userId, token, tokenMode: 'none' | 'subprotocol' | 'query'}`; a null user is an anonymous one
  * @param lastEventId what to resume after; undefined: nothing
  * @throws Error when a browser cannot even try
  */
-export function connect (target, lastEventId, { onOpen, onMessage, onClose, onRefuse }) {
+export function connect (target, lastEventId, { onOpen, onMessage, onQuiet, onClose, onRefuse }) {
   const socket = createSocket(target, lastEventId)
   const cancelled = new AbortController()
   let opened = false
-  let broken = false
+  let over = false
+  let quiet
 
   socket.addEventListener('open', () => {
     opened = true
+    hear()
     onOpen()
   })
-  socket.addEventListener('message', ({ data }) => { onMessage(data) })
+  socket.addEventListener('message', ({ data }) => {
+    if (over) return
+    hear()
+    onMessage(data)
+  })
   socket.addEventListener('close', async ({ code, reason }) => {
     if (opened) {
-      onClose(code, broken && reason === '' ? 'broken by this page' : reason)
+      end(code, reason)
       return
     }
     const problem = await whyRefused(target, cancelled.signal)
@@ -37,16 +46,37 @@ export function connect (target, lastEventId, { onOpen, onMessage, onClose, onRe
     else onRefuse(problem)
   })
 
+  function hear () {
+    clearTimeout(quiet)
+    quiet = setTimeout(() => {
+      quiet = setTimeout(giveUp, PATIENCE_MS)
+      onQuiet()
+    }, QUIET_MS)
+  }
+
+  function giveUp () {
+    socket.close()
+    end(1006, 'the server does not answer')
+  }
+
+  /** Once, whoever closes first. */
+  function end (code, reason) {
+    if (over) return
+    over = true
+    clearTimeout(quiet)
+    onClose(code, reason)
+  }
+
   return {
     send (frame) { socket.send(JSON.stringify(frame)) },
 
     /** Gives the server time to close first, when it said that it will after `afterMs`. */
-    closeSoon (afterMs = 0) { setTimeout(() => { socket.close() }, afterMs + PATIENCE_MS) },
+    closeSoon (afterMs = 0) { setTimeout(giveUp, afterMs + PATIENCE_MS) },
 
     /** As near as a page comes to a connection that is lost: it closes without a word, and hears nothing from then on. */
     breakOff () {
-      broken = true
       socket.close()
+      end(1005, 'broken by this page')
     },
 
     cancel () {

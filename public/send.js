@@ -5,6 +5,13 @@ import { post } from './rest.js'
 const outcomeFields = ['id', 'online', 'connections', 'users', 'stored']
 const problemFields = ['status', 'code', 'field']
 
+/** An answer that comes sooner is not announced. */
+const SHOW_SENDING_MS = 300
+
+let sending = false
+/** What was sent last and has no answer: sent again, it is the same call. */
+let unanswered
+
 byId('send-target').addEventListener('change', () => {
   const toOne = byId('send-target').value === 'notify'
   byId('send-user-field').hidden = !toOne
@@ -14,12 +21,23 @@ byId('send-target').addEventListener('change', () => {
 
 byId('send-form').addEventListener('submit', async (event) => {
   event.preventDefault()
+  if (sending) return
+  sending = true
+  const announced = setTimeout(() => { show('pending', 'Sending…', {}, []) }, SHOW_SENDING_MS)
   const { path, body } = readForm()
-  const { ok, status, answer } = await post(path, body, byId('token').value.trim())
+  const what = JSON.stringify([path, body])
+  if (unanswered?.what !== what) unanswered = { what, key: newKey() }
+  const { ok, status, answer } = await post(path, body, byId('token').value.trim(), unanswered.key)
+  clearTimeout(announced)
+  sending = false
+  if (status !== undefined) unanswered = undefined
   addEntry({ direction: 'rest', type: byId('send-target').value, value: { status, answer, path, body }, failed: !ok })
   if (ok) showOutcome(answer)
   else showProblem({ status, ...answer })
 })
+
+/** 32 hexadecimal digits; `randomUUID` is only there on a page that came over TLS, or from this machine. */
+const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 function readForm () {
   const body = {
@@ -34,8 +52,9 @@ function readForm () {
 }
 
 function showOutcome (outcome) {
-  const { connections } = outcome
-  const text = connections === 0 ? 'Sent, but nobody was connected' : `Sent to ${connections} ${connections === 1 ? 'connection' : 'connections'}`
+  const { connections, user_id: userId } = outcome
+  const nobody = userId === undefined ? 'nobody was' : `${userId} was not`
+  const text = connections === 0 ? `Sent, but ${nobody} connected` : `Sent to ${connections} ${connections === 1 ? 'connection' : 'connections'}`
   show('success', text, outcome, outcomeFields)
 }
 

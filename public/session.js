@@ -1,6 +1,6 @@
 import { backOffMs, isFinalClose, isFinalRefusal } from './back-off.js'
 import { connect, socketUrl } from './connection.js'
-import { begin, receive, sayDisconnect } from './conversation.js'
+import { begin, getStats, receive, sayDisconnect } from './conversation.js'
 import { forgetCursor, readCursor } from './cursor.js'
 import { clock } from './dom.js'
 import { addEntry } from './log.js'
@@ -75,7 +75,7 @@ function open () {
   const lastEventId = readCursor()
   addEntry({ direction: 'event', type: 'connecting', value: { url: socketUrl(target.userId, lastEventId).href, token: target.tokenMode } })
   try {
-    connection = connect(target, lastEventId, { onOpen, onMessage: receive, onClose, onRefuse })
+    connection = connect(target, lastEventId, { onOpen, onMessage: receive, onQuiet, onClose, onRefuse })
     begin(connection, onWelcome, onReconnect)
   } catch (error) {
     addEntry({ direction: 'event', type: 'failed', value: { detail: error.message }, failed: true })
@@ -87,6 +87,10 @@ function onOpen () {
   opened = true
   addEntry({ direction: 'event', type: 'open' })
   reportConnected()
+}
+
+function onQuiet () {
+  getStats({ background: true })
 }
 
 function onWelcome ({ resume, replayed }) {

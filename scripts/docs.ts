@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import type { TSchema } from '@sinclair/typebox'
 import { type ErrorCode, errorEntry, errors } from '../src/errors.js'
 import { clientFrames } from '../src/protocol/client-frames.js'
+import { BroadcastOutcomeSchema, DisconnectOutcomeSchema, NotifyOutcomeSchema, StatsReplySchema } from '../src/protocol/rest.js'
 import { serverFrames } from '../src/protocol/server-frames.js'
 import { SettingsSchema } from '../src/settings.js'
 import { describeMetrics } from './metrics.js'
@@ -20,6 +21,8 @@ const code = (text: unknown) => `\`${String(text)}\``
 const tables: Record<string, () => string> = {
   settings: () => table(['name', 'default', 'what it is'], Object.entries<TSchema>(SettingsSchema.properties)
     .map(([name, { default: byDefault, description = '' }]) => [code(name), byDefault === undefined ? '–' : code(byDefault), description])),
+
+  answers: () => table(['', 'is answered with'], Object.entries<TSchema>(answers).map(([name, { examples }]) => [name, code(JSON.stringify(examples[0]))])),
 
   'client-frames': () => frameTable(clientFrames),
   'server-frames': () => frameTable(serverFrames),
@@ -44,6 +47,13 @@ const tables: Record<string, () => string> = {
       ])
     )
   }
+}
+
+const answers = {
+  '`POST` to a user': NotifyOutcomeSchema,
+  '`POST` to all': BroadcastOutcomeSchema,
+  '`GET` of the statistics': StatsReplySchema,
+  '`DELETE`': DisconnectOutcomeSchema
 }
 
 /** The median of a metric by case, for each subject. */

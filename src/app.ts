@@ -43,7 +43,8 @@ export type {} from '../plugins/notifications.js'
 export type {} from '@fastify/websocket'
 export { AppError, BrokerError, ConfigError }
 export type { ConnectionManager } from './connections/connection-manager.js'
-export type { BroadcastInput, NotificationInput, Notifications } from './notifications/notifications.js'
+export type { BroadcastInput, NotificationInput, Notifications, SendOptions, Sent } from './notifications/notifications.js'
+export type { BroadcastOutcome, NotifyOutcome } from './protocol/rest.js'
 
 /** The settings, by the names they have in the environment; all have a default. `HOST`, `PORT` and `LOG_LEVEL` are the application's own affair. */
 export type HeraldOptions = { [Name in keyof Settings]?: Settings[Name] | undefined } & {

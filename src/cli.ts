@@ -2,12 +2,14 @@
 import { parseArgs } from 'node:util'
 import jwt from '@fastify/jwt'
 import { fastify as createFastify } from 'fastify'
+import { scopes } from './access/identity.js'
 
 const usage = `herald start
     Runs the service. Settings come from the environment.
 
 herald token --sub <user> [--scope "<scope> <scope>"] [--expires <time, such as 1h>]
-    Prints a token signed with JWT_SECRET, for JWT_ISSUER and JWT_AUDIENCE if they are set. Without --expires it does not expire.
+    Prints a token signed with JWT_SECRET, for JWT_ISSUER and JWT_AUDIENCE if they are set. Scopes are ${scopes.join(', ')}.
+    Without --expires it does not expire.
 `
 
 const commands: Record<string, (args: string[]) => Promise<unknown>> = {
@@ -28,6 +30,8 @@ async function signToken (args: string[]): Promise<string> {
   const { JWT_SECRET: secret, JWT_ISSUER: iss, JWT_AUDIENCE: aud } = process.env
   if (secret === undefined || secret === '') throw new Error('JWT_SECRET is not set: a token is signed with it')
   if (sub === undefined || sub === '') throw new Error('--sub is required: whose token it is')
+  const unknown = scope?.split(' ').find((name) => name !== '' && !scopes.some((known) => known === name))
+  if (unknown !== undefined) throw new Error(`--scope: there is no "${unknown}"; there are ${scopes.join(', ')}`)
   if (expires !== undefined && !TIME.test(expires)) throw new Error('--expires must be a time with its unit, such as 30m, 1h or 7d')
 
   const app = createFastify()

@@ -61,7 +61,7 @@ export type CloseCode = { [C in ErrorCode]: (typeof errors)[C] extends { close: 
 
 export const errorEntry = (code: ErrorCode): ErrorEntry => errors[code]
 
-/** A fault of the caller, or a refusal: `detail` is shown to him, `field` is what it is about. */
+/** A fault of the caller, or a refusal: `detail` is shown to him, `field` is what it is about. Fastify answers one that nobody catches with its `statusCode`. */
 export class AppError extends Error {
   readonly code: ErrorCode
   readonly field: string | undefined
@@ -72,6 +72,8 @@ export class AppError extends Error {
     this.code = code
     this.field = field
   }
+
+  get statusCode (): number { return errorEntry(this.code).status ?? 500 }
 }
 
 /** What answers a request at an address that there is not. */

@@ -274,6 +274,18 @@ t.test('names and compilers of the application are its own', async (t) => {
   t.match(await client.next(), { type: 'notification' })
 })
 
+t.test('an error of publishing that the application does not catch has its status', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET })
+  app.post('/tell/:user', async ({ params }) => await app.notifications.sendToUser((params as { user: string }).user, { notificationType: 'info', data: {} }))
+
+  const answer = await app.inject({ method: 'POST', url: '/tell/%07' })
+
+  t.match(answer, { statusCode: 400 })
+  t.match(answer.json(), { statusCode: 400, code: 'invalid_request', message: /user_?id/i })
+})
+
 t.test('who publishes after the stop is told that nothing is kept', async (t) => {
   for (const url of ['memory:', `file:${t.testdir()}`]) {
     const app = fastify()

@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { build, type Service } from './support/app.js'
 import { connect } from './support/client.js'
 import { root, start } from './support/process.js'
 import { sign } from './support/token.js'
 import { hasTool } from './support/tools.js'
+import { until } from './support/wait.js'
+import { openWay } from './support/way.js'
 
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 const url = 'ws://127.0.0.1:8000/api/v1/ws/my_user_id'
@@ -40,30 +42,53 @@ function makeBreakable ({ app }: Service): void {
 
 const expected = Array.from({ length: 20 }, (_, n) => n)
 
-t.test('the JavaScript client of the README misses nothing and doubles nothing', async (t) => {
-  const service = await build(t, { WS_AUTH: 'optional' })
-  makeBreakable(service)
+/** The JavaScript client of the README, twenty times as impatient, until the test is over; it shows the numbers of what it gets. */
+function startClient (t: Test, service: Service, port = service.port): number[] {
   const shown: number[] = []
   let stopped = false
+  t.teardown(() => { stopped = true })
   class Socket extends WebSocket {
     constructor (address: string) {
       super(address)
       this.on('error', () => {})
     }
   }
-  runInNewContext(blockWith('js', 'last_event_id', service), {
+  runInNewContext(blockWith('js', 'last_event_id', service).replaceAll(`:${service.port}/`, `:${port}/`), {
     WebSocket: Socket,
     JSON,
     Math,
-    setTimeout: (connect: () => void, ms: number) => { if (!stopped) setTimeout(connect, ms / 20) },
+    setTimeout: (end: (closed: object) => void, ms: number, closed: object) => setTimeout(() => { if (!stopped) end(closed) }, ms / 20).unref(),
+    clearTimeout,
     show: ({ data }: { data: { n: number } }) => { shown.push(data.n) },
     reload: () => { t.fail('there is no gap') }
   })
+  return shown
+}
+
+t.test('the JavaScript client of the README misses nothing and doubles nothing', async (t) => {
+  const service = await build(t, { WS_AUTH: 'optional' })
+  makeBreakable(service)
+  const shown = startClient(t, service)
 
   await breakWhileSending(service, () => shown)
-  stopped = true
 
   t.strictSame(shown, expected)
+})
+
+t.test('it notices that the network has gone silent', async (t) => {
+  const service = await build(t, { WS_AUTH: 'optional', HEARTBEAT_INTERVAL_MS: 100, HEARTBEAT_TIMEOUT_MS: 200 })
+  const way = await openWay(t, service.port)
+  const shown = startClient(t, service, way.port)
+  const send = async (n: number) => await service.app.notifications.sendToUser('my_user_id', { notificationType: 'info', data: { n } })
+  await until(() => service.app.connections.getTotalConnectionsCount() === 1, 2000)
+  await send(1)
+  await until(() => shown.length === 1, 2000)
+
+  way.hold()
+  await send(2)
+  await until(() => shown.length === 2, 8000)
+
+  t.strictSame(shown, [1, 2])
 })
 
 t.test('the Python client of the README, too', async (t) => {

@@ -53,6 +53,7 @@ const faults: Array<{ name: string, args: string[], env?: Environment, says: Reg
   { name: 'a --sub without a value', args: ['token', '--sub'], says: /--sub/ },
   { name: 'an unknown option', args: ['token', '--sub', 'ada', '--scopes', 'stats:read'], says: /--scopes/ },
   { name: 'a surplus argument', args: ['token', '--sub', 'ada', 'stats:read'], says: /stats:read/ },
+  { name: 'an unknown scope', args: ['token', '--sub', 'ada', '--scope', 'stats:read notifications:send'], says: /"notifications:send"; there are notifications:publish/ },
   { name: '--expires that is no time', args: ['token', '--sub', 'ada', '--expires', 'soon'], says: /--expires/ },
   { name: '--expires without a unit', args: ['token', '--sub', 'ada', '--expires', '3600'], says: /--expires/ },
   { name: 'an empty --expires', args: ['token', '--sub', 'ada', '--expires', ''], says: /--expires/ },

@@ -3,10 +3,10 @@ import { addressOf, build, SECRET } from '../support/app.js'
 import { connect } from '../support/client.js'
 import { startServer } from '../support/process.js'
 import { startRedis } from '../support/redis.js'
-import { openWay } from '../support/redis-way.js'
 import { sign } from '../support/token.js'
 import { hasTool } from '../support/tools.js'
 import { until } from '../support/wait.js'
+import { openWay } from '../support/way.js'
 
 if (!hasTool(t, 'redis')) process.exit()
 

@@ -5,10 +5,10 @@ import { addressOf, build, SECRET } from '../support/app.js'
 import { connect } from '../support/client.js'
 import { prepareBuild, startServer } from '../support/process.js'
 import { startRedis } from '../support/redis.js'
-import { openWay } from '../support/redis-way.js'
 import { sign } from '../support/token.js'
 import { hasTool } from '../support/tools.js'
 import { until } from '../support/wait.js'
+import { openWay } from '../support/way.js'
 
 if (!hasTool(t, 'redis')) process.exit()
 t.before(prepareBuild)
@@ -76,7 +76,7 @@ async function twoNodes (t: Test) {
   const redis = await startRedis(t)
   const way = await openWay(t, redis.port)
   const here = await build(t, { BROKER_URL: redis.url })
-  const there = await build(t, { BROKER_URL: way.url })
+  const there = await build(t, { BROKER_URL: `redis://127.0.0.1:${way.port}` })
   const near = await connect(t, addressOf(here, 'ada'))
   const far = await connect(t, addressOf(there, 'ada'))
   const { body: { id: first } } = await here.post('/notify/ada', JSON.parse(body))
