@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { sign } from '../scripts/jwt.js'
 import { freePort } from '../scripts/ports.js'
@@ -13,7 +13,7 @@ import { startBalancer } from './balancer.js'
 const NODES = 3
 const PORT = Number(process.env.PORT ?? 8000)
 
-if (!existsSync('/usr/bin/redis-server')) {
+if (!(process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, 'redis-server')))) {
   console.error('redis-server is missing. Install it with: apt-get install redis-server')
   process.exit(1)
 }
@@ -28,7 +28,7 @@ for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.on(signal, () => {
 
 try {
   const redisPort = await freePort()
-  await run('redis', '/usr/bin/redis-server', ['--port', redisPort, '--bind', '127.0.0.1', '--dir', folder, '--appendonly', 'yes', '--save', ''], {}, /Ready to accept/)
+  await run('redis', 'redis-server', ['--port', redisPort, '--bind', '127.0.0.1', '--dir', folder, '--appendonly', 'yes', '--save', ''], {}, /Ready to accept/)
 
   const secret = randomBytes(32).toString('hex')
   const ports = []

@@ -92,7 +92,7 @@ function toAppError (error: unknown, request: FastifyRequest): AppError {
 
   if (error.validation !== undefined) return validationError('invalid_request', error.validation[0])
   const code = codes[error.code]
-  if (code === 'too_large') return new AppError(code, `the body may have ${request.routeOptions.bodyLimit} bytes`)
+  if (code === 'too_large') return new AppError(code, `the body may have at most ${request.routeOptions.bodyLimit} bytes`)
   if (code !== undefined) return new AppError(code)
   const { statusCode = 500 } = error
   return statusCode < 500 ? new AppError('invalid_request', error.message) : new AppError('internal_error')

@@ -86,7 +86,7 @@ t.test('a body that is wrong sends nothing and names the field', async (t) => {
     t.match(response.body, { type: `urn:herald:error:${code}`, status, code, ...(field !== undefined && { field, detail: field }) })
     t.ok(typeof response.body['title'] === 'string' && typeof response.body['detail'] === 'string')
   }
-  t.match((await service.post('/broadcast', { ...body, message: { text: 'x'.repeat(2000) } })).body, { detail: 'the body may have 2000 bytes' })
+  t.match((await service.post('/broadcast', { ...body, message: { text: 'x'.repeat(2000) } })).body, { detail: 'the body may have at most 2000 bytes' })
   t.equal((await service.post('/notify/ada', { ...body, exclude_user: 'ben' })).status, 400)
   t.equal((await service.post('/broadcast', { ...body, message: deep(100) })).status, 200)
   t.match((await service.post('/broadcast', body)).body['id'], /-2$/, 'what was refused took no id')
