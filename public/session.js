@@ -75,7 +75,7 @@ function open () {
   const lastEventId = readCursor()
   addEntry({ direction: 'event', type: 'connecting', value: { url: socketUrl(target.userId, lastEventId).href, token: target.tokenMode } })
   try {
-    connection = connect(target, lastEventId, { onOpen, onMessage: receive, onQuiet, onClose, onRefuse })
+    connection = connect(target, lastEventId, { onOpen, onMessage: receive, onQuiet: () => { getStats({ background: true }) }, onClose, onRefuse })
     begin(connection, onWelcome, onReconnect)
   } catch (error) {
     addEntry({ direction: 'event', type: 'failed', value: { detail: error.message }, failed: true })
@@ -87,10 +87,6 @@ function onOpen () {
   opened = true
   addEntry({ direction: 'event', type: 'open' })
   reportConnected()
-}
-
-function onQuiet () {
-  getStats({ background: true })
 }
 
 function onWelcome ({ resume, replayed }) {

@@ -214,23 +214,23 @@ t.test('what a hook of the application refuses is answered as the application do
   }
 })
 
-for (const [name, path, status, build] of [
-  ['a hook refuses', '/api/v1/ws/ada', 401, async (app) => {
-    app.addHook('onRequest', (_request, reply) => { reply.code(401).send() })
+for (const [name, path, expected, build] of [
+  ['a hook refuses', '/api/v1/ws/ada', /^HTTP\/1.1 401 [^]*who are you\?$/, async (app) => {
+    app.addHook('onRequest', (_request, reply) => { reply.code(401).send('who are you?') })
     await app.register(herald, HELD)
   }],
-  ['a hook refuses, with sockets of the application', '/api/v1/ws/ada', 401, async (app) => {
+  ['a hook refuses, with sockets of the application', '/api/v1/ws/ada', /^HTTP\/1.1 401 [^]*who are you\?$/, async (app) => {
     await app.register(websocket)
-    app.addHook('onRequest', (_request, reply) => { reply.code(401).send() })
+    app.addHook('onRequest', (_request, reply) => { reply.code(401).send('who are you?') })
     await app.register(herald, HELD)
   }],
-  ['the router refuses', '/%ff', 400, async (app) => { await app.register(herald, HELD) }],
-  ['is for nothing', '/nothing', 404, async (app) => { await app.register(async (child) => { await child.register(herald, HELD) }) }],
-  ['is for a route without sockets', '/plain', 200, async (app) => {
+  ['the router refuses', '/%ff', /^HTTP\/1.1 400 [^]*}$/, async (app) => { await app.register(herald, HELD) }],
+  ['is for nothing', '/nothing', /^HTTP\/1.1 404 [^]*}$/, async (app) => { await app.register(async (child) => { await child.register(herald, HELD) }) }],
+  ['is for a route without sockets', '/plain', /^HTTP\/1.1 200 [^]*plain$/, async (app) => {
     app.get('/plain', async () => 'plain')
     await app.register(async (child) => { await child.register(herald, HELD) })
   }]
-] as Array<[string, string, number, (app: FastifyInstance) => Promise<void>]>) {
+] as Array<[string, string, RegExp, (app: FastifyInstance) => Promise<void>]>) {
   t.test(`an upgrade that ${name} does not keep its socket, nor a stop`, async (t) => {
     const app = fastify()
     t.teardown(() => app.close())
@@ -247,7 +247,7 @@ for (const [name, path, status, build] of [
     t.teardown(() => { clearInterval(going) })
     await until(() => socket.closed, 2000)
 
-    t.match(answer, `HTTP/1.1 ${status} `)
+    t.match(answer, expected)
   })
 }
 

@@ -13,7 +13,7 @@ import { Publisher } from './publisher.js'
 import { RedisCluster } from './redis-cluster.js'
 import { RedisLink } from './redis-link.js'
 import { RedisReader } from './redis-reader.js'
-import { Registration } from './registration.js'
+import { register } from './registration.js'
 import { Standing } from './standing.js'
 
 export interface RedisBrokerOptions extends JournalOptions, BrokerCallbacks {
@@ -41,7 +41,6 @@ export class RedisBroker implements Broker {
   readonly #publisher: Publisher
   readonly #reader: RedisReader
   readonly #standing: Standing
-  readonly #registration: Registration
   #held: Buffer[] = []
   readonly #acks: Acks
   #sweeping: Promise<void> | undefined
@@ -66,9 +65,6 @@ export class RedisBroker implements Broker {
       onWarning: (text) => { options.onWarning?.(text) }
     })
     this.cluster = new RedisCluster(this.#node, this.#link, this.#calls)
-    this.#registration = new Registration({
-      node: this.#node, link: this.#link, standing: this.#standing, cluster: this.cluster, rejoinAll: (after) => { this.#rejoinAll(after) }
-    })
     this.#acks = new Acks(this.#link)
     this.#publisher = new Publisher({ ...options, node: this.#node, link: this.#link, epoch: () => this.#standing.epoch, now: () => this.#now() })
     this.#reader = new RedisReader({ ...options, node: this.#node, link: this.#link, cluster: this.cluster, now: () => this.#now() })
@@ -151,7 +147,9 @@ export class RedisBroker implements Broker {
 
   async #register (): Promise<number> {
     this.#held = []
-    const time = await this.#registration.register()
+    const time = await register({
+      node: this.#node, link: this.#link, standing: this.#standing, cluster: this.cluster, rejoinAll: (after) => { this.#rejoinAll(after) }
+    })
     for (const message of this.#held.splice(0)) this.#receive(message)
     return time
   }

@@ -17,43 +17,33 @@ export interface RegistrationOptions {
   rejoinAll: (after: number | undefined) => void
 }
 
-/** A node makes itself known to Redis, and enters the journal that it finds there. */
-export class Registration {
-  readonly #options: RegistrationOptions
-
-  constructor (options: RegistrationOptions) {
-    this.#options = options
+/** Makes a node known to Redis, and enters the journal that is there. Resolves with the time of Redis, in ms, when the node may be published to. */
+export async function register (options: RegistrationOptions): Promise<number> {
+  const { node, link, standing, cluster } = options
+  const { epoch: known, heard, unreached } = standing
+  const { beatAt } = link
+  const [current, , time, disconnected] = await link.call('hello', node, standing.nextEpoch(), known, heard, beatAt, unreached) as [Buffer, Buffer, Buffer, Buffer[]]
+  for (let i = 0; i < disconnected.length; i += 2) {
+    cluster.connections?.closeHere(String(disconnected[i]), Number(disconnected[i + 1]) - (Number(time) - Date.now()))
   }
+  await cluster.tellAll()
+  const epoch = String(current)
+  if (known !== '' && known !== epoch) return await leaveLost(known, beatAt, epoch, options)
+  standing.enter(epoch)
+  return Number(time)
+}
 
-  /** Resolves with the time of Redis, in ms, when the node may be published to. */
-  async register (): Promise<number> {
-    const { node, link, standing, cluster } = this.#options
-    const { epoch: known, heard, unreached } = standing
-    const { beatAt } = link
-    const [current, , time, disconnected] = await link.call('hello', node, standing.nextEpoch(), known, heard, beatAt, unreached) as [Buffer, Buffer, Buffer, Buffer[]]
-    for (let i = 0; i < disconnected.length; i += 2) {
-      cluster.connections?.closeHere(String(disconnected[i]), Number(disconnected[i + 1]) - (Number(time) - Date.now()))
-    }
-    await cluster.tellAll()
-    const epoch = String(current)
-    if (known !== '' && known !== epoch) return await this.#leave(known, beatAt, epoch)
-    standing.enter(epoch)
-    return Number(time)
+/** The journal that this node was in is lost. It is not ready before all have told of their users, and of what they know of that. */
+async function leaveLost (lost: string, beatAt: number, epoch: string, { link, standing, cluster, rejoinAll }: RegistrationOptions): Promise<number> {
+  const askOfPast = async () => await link.call('past', lost, standing.unreached) as [number, number, Buffer, Buffer]
+  for (let waitedMs = 0; waitedMs < OTHERS_MS && !link.closed; waitedMs += STEP_MS) {
+    if (waitedMs === OTHERS_MS / 2) await askOfPast() // What was under way when it was lost has its outcome by now, and may not have reached all.
+    await sleep(STEP_MS)
   }
-
-  /** The journal that this node was in is lost. It is not ready before all have told of their users, and of what they know of that. */
-  async #leave (lost: string, beatAt: number, epoch: string): Promise<number> {
-    const { link, standing, cluster, rejoinAll } = this.#options
-    const askOfPast = async () => await link.call('past', lost, standing.unreached) as [number, number, Buffer, Buffer]
-    for (let waitedMs = 0; waitedMs < OTHERS_MS && !link.closed; waitedMs += STEP_MS) {
-      if (waitedMs === OTHERS_MS / 2) await askOfPast() // What was under way when it was lost has its outcome by now, and may not have reached all.
-      await sleep(STEP_MS)
-    }
-    const [newest, unreached, at, time] = await askOfPast()
-    const missed = standing.mayLack(newest, unreached, Number(at) - beatAt)
-    standing.enter(epoch)
-    if (missed) cluster.connections?.rejoinAll(() => async () => MISSED, undefined) // They come back, and are told.
-    else rejoinAll(undefined)
-    return Number(time)
-  }
+  const [newest, unreached, at, time] = await askOfPast()
+  const missed = standing.mayLack(newest, unreached, Number(at) - beatAt)
+  standing.enter(epoch)
+  if (missed) cluster.connections?.rejoinAll(() => async () => MISSED, undefined) // They come back, and are told.
+  else rejoinAll(undefined)
+  return Number(time)
 }
