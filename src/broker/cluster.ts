@@ -1,4 +1,4 @@
-import type { Page } from './broker.js'
+import type { Page, Replay } from './broker.js'
 
 /** What is said of all nodes together. */
 export interface Census {
@@ -30,11 +30,10 @@ export interface LocalConnections {
   getConnectedUsers: () => string[]
   /** Closes the sockets of this user that are here, and were opened before a time, in ms, if there is one: how many. */
   closeHere: (userId: string, openedBefore?: number) => number
-  /**
-   * Notifications beyond the `seq` `after` may have been missed: from here on every connection reads what it lacks from the journal first.
-   * Undefined: the journal is another one, and everything in it is new to them.
-   */
-  rejoinAll: (readerOf: (userId: string | null) => ReadPage, after: number | undefined) => void
+  /** Notifications beyond the `seq` `after` may have been missed: from here on every connection reads what it lacks from the journal first. */
+  rejoinAll: (readerOf: (userId: string | null) => ReadPage, after: number) => void
+  /** The journal is another one: every connection is told of a gap, as if it had come back, and goes on with what there is in this one. */
+  welcomeAnew: (replayOf: (userId: string | null) => Replay, now: number) => void
 }
 
 /** The other nodes. */

@@ -1,5 +1,5 @@
 import type { Identity } from '../access/identity.js'
-import type { Notification, Reach } from '../broker/broker.js'
+import type { Notification, Reach, Replay } from '../broker/broker.js'
 import type { Census, Cluster, LocalConnections, ReadPage } from '../broker/cluster.js'
 import { AppError } from '../errors.js'
 import { MAX_LISTED_USERS } from '../protocol/fields.js'
@@ -10,6 +10,7 @@ import { Drain } from './drain.js'
 import { Expiries, type ExpiryOptions } from './expiries.js'
 import { FanOut } from './fan-out.js'
 import { type HeartbeatOptions, Heartbeats } from './heartbeats.js'
+import { rejoinAll, welcomeAnew } from './rejoin.js'
 import { Replays } from './replays.js'
 import { sendCensus } from './send-census.js'
 import { type Tally, tallyOf, Traffic } from './traffic.js'
@@ -115,12 +116,12 @@ export class ConnectionManager implements LocalConnections {
     return this.#fanOut.deliver(notification)
   }
 
-  rejoinAll (readerOf: (userId: string | null) => ReadPage, after: number | undefined): void {
-    // What was handed over is not missed, even where it is not written yet.
-    this.#users.forEach((connection) => { this.#fanOut.catchUp(connection) })
-    const known = after === undefined ? undefined : Math.max(after, this.#fanOut.lastSeq)
-    if (known === undefined) this.#fanOut.reset()
-    this.#users.forEach((connection) => { connection.rejoin(readerOf(connection.userId), known) })
+  rejoinAll (readerOf: (userId: string | null) => ReadPage, after: number): void {
+    rejoinAll(this.#users, this.#fanOut, readerOf, after)
+  }
+
+  welcomeAnew (replayOf: (userId: string | null) => Replay, now: number): void {
+    welcomeAnew(this.#users, this.#fanOut, replayOf, now)
   }
 
   /** See `Heartbeats.sweep`. */

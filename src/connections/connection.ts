@@ -92,7 +92,7 @@ export class Connection implements Identity {
 
   /**
    * Some may have been missed: from here on notifications are read from the journal again, until nothing is left to be read.
-   * `after`: the `seq` up to which nothing was; undefined: it is another journal, and everything in it is new.
+   * `after`: the `seq` up to which nothing was; undefined: it is another journal, and everything in it is new, which the client is told.
    */
   rejoin (read: ReadPage, after: number | undefined): void {
     if (this.#ended) return
@@ -100,7 +100,7 @@ export class Connection implements Identity {
     if (after === undefined) this.#position = 0
     else if (this.#joining === undefined) this.#position = Math.max(this.#position, after)
     if (after === undefined || welcomed) this.#joining = new Joining()
-    if (welcomed) this.#joining?.start(read)
+    if (welcomed) this.#joining?.start(read, after === undefined)
     else this.#joining?.outdate()
     if (welcomed && this.#outbox === undefined) this.#owner.onReadyForPage(this)
   }

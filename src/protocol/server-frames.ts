@@ -18,12 +18,12 @@ export const serverFrames = {
       connection_id: Type.String({ description: 'names this socket in the logs', examples: ['c0ffee00-1'] }),
       last_event_id: NotificationIdSchema,
       resume: Type.Union([Type.Literal('none'), Type.Literal('caught_up'), Type.Literal('gap')], {
-        description: 'how the return with `last_event_id` went; `none`: it was not asked for', examples: ['none']
+        description: 'how the return with `last_event_id` went; `none`: it was not asked for; `gap`: something that it could have missed is no longer there', examples: ['none']
       }),
       replayed: count('notifications that follow because they were missed')
     })
   }, {
-    description: 'the first frame, always',
+    description: 'the first frame, always; again, with `gap`, when the journal was lost while the socket was open',
     examples: [{
       type: 'connection_status',
       data: {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { functionName, PREFIX } from '../../src/broker/redis/library.js'
 import { addressOf, build, SECRET } from '../support/app.js'
-import { connect } from '../support/client.js'
+import { type Client, connect } from '../support/client.js'
 import { prepareBuild, startServer } from '../support/process.js'
 import { startRedis } from '../support/redis.js'
 import { sign } from '../support/token.js'
@@ -56,7 +56,7 @@ t.test('who comes back before the node that has heard of what is lost does waits
   const call = (name: string, ...args: string[]) => redis.cli('FCALL', functionName(name), '1', `${PREFIX}journal`, ...args).split('\n')
   const hello = (node: string, heard: string) => call('hello', node, '', epoch, heard, '0')
   const survey = (after: string) => call('survey', 'first', 'ada', String(Date.now()), '60000', '100', '100', epoch, after)
-  const read = (after: string) => call('read', 'ada', '0', after, '65536')
+  const read = (after: string) => call('read', epoch, 'ada', '0', after, '65536')
   const epoch = redis.cli('HGET', `${PREFIX}journal`, 'epoch')
   const itself = redis.cli('ZRANGE', `${PREFIX}nodes`, '0', '-1')
   for (const node of ['first', 'second']) hello(node, '3')
@@ -84,38 +84,99 @@ async function twoNodes (t: Test) {
   return { redis, way, here, there, near, far, first }
 }
 
-t.test('Redis loses everything while a node is cut off from it: who may have missed something there comes back, and is told of a gap', async (t) => {
-  const { redis, way, here, there, near, far, first } = await twoNodes(t)
+/** A client is told on its open socket that everything before may be lost; the id is what it goes on from. */
+async function toldOfGap (t: Test, client: Client, totalConnections: number): Promise<string> {
+  const { data } = await client.nextOf('connection_status')
+  t.match(data, { user_id: 'ada', resume: 'gap', replayed: 0, total_connections: totalConnections })
+  return String(data['last_event_id'])
+}
+
+t.test('Redis loses everything while a node is cut off from it: everybody is told of a gap, on sockets that stay open, and gets what follows', async (t) => {
+  const { redis, way, here, there, near, far } = await twoNodes(t)
   const posted = async () => (await here.post('/notify/ada', JSON.parse(body))).body['id']
 
   way.cut()
   const missed = [await posted(), await posted()]
   while ((await near.nextOf('notification')).id !== missed[1]);
-  await sleep(1200) // A beat, which says that nothing was missed here.
-  redis.kill('SIGKILL')
-  await redis.exited
-  await startRedis(t, { port: redis.port })
+  redis.cli('FLUSHALL')
+  const before = await toldOfGap(t, near, 1)
+  await until(async () => (await here.post('/notify/ada', JSON.parse(body))).status === 200, 10_000)
   await way.mend()
 
-  t.match(await far.closed, { code: 4001 })
-  await until(async () => (await here.post('/notify/ada', JSON.parse(body))).status === 200, 10_000)
-  const again = await connect(t, `${addressOf(there, 'ada')}&last_event_id=${String(first)}`)
-  t.match((await again.next()).data, { resume: 'gap', replayed: 1 })
-  t.match(await near.nextOf('notification'), { type: 'notification' }, 'who has missed nothing stays')
+  const after = await toldOfGap(t, far, 2)
+  t.equal(after, before, 'all that is kept follows')
+  t.not(after.split('-')[0], String(missed[0]).split('-')[0])
+  t.equal((await far.nextOf('notification')).id, (await near.nextOf('notification')).id)
+  const again = await connect(t, `${addressOf(there, 'ada')}&last_event_id=${after}`)
+  t.match((await again.next()).data, { resume: 'caught_up', replayed: 1 })
 })
 
-t.test('Redis loses everything before what it has published reached all: where it did not, who may have missed it is told of a gap', async (t) => {
-  const { redis, way, here, there, near, far, first } = await twoNodes(t)
+t.test('Redis loses everything twice, the second time before all have gone on', async (t) => {
+  const { redis, way, here, near, far } = await twoNodes(t)
+  way.cut()
+  await here.post('/notify/ada', JSON.parse(body))
+  await way.mend()
+  for (let i = 0; i < 2; i++) {
+    redis.cli('FLUSHALL')
+    await sleep(1000)
+  }
 
-  way.hold()
-  const answer = here.post('/notify/ada', JSON.parse(body))
-  const missed = await near.nextOf('notification')
-  redis.kill('SIGKILL')
-  await redis.exited
-  await startRedis(t, { port: redis.port })
+  for (const client of [near, far]) await toldOfGap(t, client, 2)
+  await until(async () => (await here.post('/notify/ada', JSON.parse(body))).status === 200, 10_000)
+  for (const client of [near, far]) t.ok(await client.nextOf('notification'))
+})
 
-  t.match(await answer, { status: 200, body: { id: missed.id, connections: 1 } })
-  t.match(await far.closed, { code: 4001 })
-  const again = await connect(t, `${addressOf(there, 'ada')}&last_event_id=${String(first)}`)
-  t.match((await again.next()).data, { resume: 'gap' })
+t.test('Redis loses everything in the middle of a replay, and its connections end before the reader goes on: he is told', async (t) => {
+  const { redis, here, first } = await twoNodes(t)
+  const message = { text: 'x'.repeat(50_000) }
+  for (let i = 0; i < 400; i++) await here.app.notifications.sendToUser('ada', { notificationType: 'info', data: message })
+  const reader = await connect(t, `${addressOf(here, 'ada')}&last_event_id=${String(first)}`)
+  t.match((await reader.next()).data, { resume: 'caught_up', replayed: 400 })
+  reader.socket.pause()
+
+  redis.cli('FLUSHALL')
+  await until(async () => (await here.post('/notify/ada', JSON.parse(body))).status === 200, 10_000)
+  redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await until(async () => (await here.post('/notify/ada', JSON.parse(body))).status === 200, 10_000)
+  reader.socket.resume()
+
+  while ((await reader.next()).data['resume'] !== 'gap');
+  const ids = [(await reader.nextOf('notification')).id, (await reader.nextOf('notification')).id]
+  const [epoch = ''] = ids[0]?.split('-') ?? []
+  t.strictSame(ids, [`${epoch}-1`, `${epoch}-2`])
+  t.ok(reader.frames.length < 400, `${reader.frames.length} frames`)
+})
+
+t.test('Redis comes back empty: no node says that a user of another is offline, whenever that one comes back', async (t) => {
+  const { redis, way, here, there } = await twoNodes(t)
+  const away = async () => {
+    redis.kill('SIGKILL')
+    await redis.exited
+    await sleep(1500)
+    way.cut()
+    await startRedis(t, { port: redis.port })
+    await sleep(1000)
+    await way.mend()
+  }
+  const answers: unknown[] = []
+  const over = new AbortController()
+  const posting = async () => {
+    while (!over.signal.aborted) {
+      for (const node of [here, there]) {
+        const { status, body: answer } = await node.post('/notify/ada', JSON.parse(body))
+        if (status === 200) answers.push(answer['connections'])
+      }
+      await sleep(20)
+    }
+  }
+  const posts = posting()
+  await sleep(200)
+  const before = answers.length
+  await away()
+  await until(() => answers.length > before + 50, 10_000)
+  over.abort()
+  await posts
+
+  t.ok(before > 0)
+  t.strictSame(new Set(answers), new Set([2]))
 })

@@ -22,7 +22,7 @@ async function setUp (users: string[]) {
   const [epoch = '', seq = ''] = call('survey', 'node', 'ben', LATER, DAY_MS, ...LIMITS, '', '0')
   return {
     gapFor: (user: string, after: string) => call('survey', 'node', user, LATER, DAY_MS, ...LIMITS, epoch, after)[2],
-    read: (user: string, now: string, maxBytes = 65_536) => call('read', user, now, '0', String(maxBytes)),
+    read: (user: string, now: string, maxBytes = 65_536) => call('read', epoch, user, now, '0', String(maxBytes)),
     /** Whose ends last, and whether it is still there. */
     last: () => redis.cli('ZRANGE', `${PREFIX}expiry`, '-1', '-1').split(':')[1] ?? '',
     isThere: (user: string) => redis.cli('EXISTS', `${PREFIX}n:${user}`) === '1',

@@ -29,16 +29,16 @@ export class Beat {
     return { text: `${PROBE}${number}`, answer: () => { if (number === this.#number) this.#answered = true } }
   }
 
-  /** The `seq` that was the newest when a beat was published; undefined: the message is no beat. */
-  hear (message: Buffer, now: number): number | undefined {
+  /** The id that was the newest when a beat was published; undefined: the message is no beat. */
+  hear (message: Buffer, now: number): string | undefined {
     if (message.toString('latin1', 0, PROBE.length) !== PROBE) return undefined
-    const [, number, seq] = message.toString().split(' ')
+    const [, number, id] = message.toString().split(' ')
     if (Number(number) === this.#number && !this.#heard) {
       this.#heard = true
       this.heardAt = now
       this.tookMs = now - this.#sentAt
     }
-    return Number(seq)
+    return id
   }
 
   /** To be called with each tick while it is pending. */

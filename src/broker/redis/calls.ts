@@ -38,11 +38,11 @@ export class Calls {
     this.#pending.set(id, pending)
     return {
       id,
-      /** Resolves when so many nodes have answered, or are not waited for any more; `all`: they have. */
-      reach: async (expected: number): Promise<Reach & { all: boolean }> => {
+      /** Resolves when so many nodes have answered, or are not waited for any more. */
+      reach: async (expected: number): Promise<Reach> => {
         pending.expected = expected
         if (pending.answered < expected) await answered
-        return { ...pending.reach, all: pending.answered >= expected }
+        return pending.reach
       },
       end: () => {
         this.#pending.delete(id)

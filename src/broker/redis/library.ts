@@ -4,7 +4,7 @@ import { publishing } from './lua-publish.js'
 import { reading } from './lua-read.js'
 
 /** Changes when the functions or what they keep do; nodes of two versions must not share a Redis. */
-const VERSION = 7
+const VERSION = 8
 
 /** What every key and channel begins with; the braces put all of them into one hash slot. */
 export const PREFIX = 'herald:{all}:'
@@ -82,7 +82,6 @@ register('outcome', outcome, { 'no-writes' })
 register('survey', survey, { 'allow-oom' })
 register('read', read, { 'no-writes' })
 register('hello', hello, { 'allow-oom' })
-register('past', past, { 'allow-oom' })
 register('presence', presence, { 'allow-oom' })
 register('beat', beat, { 'allow-oom' })
 register('disconnect', disconnect, { 'allow-oom' })
@@ -96,7 +95,7 @@ register('sweep', sweep, { 'allow-oom' })
 /**
  * The Redis functions (https://redis.io/docs/latest/develop/programmability/functions-intro/) that every change goes through,
  * each notification all or nothing. They keep, under `PREFIX`:
- *   journal          hash    layout; epoch, seq, run, floor, lost, jump, jumped_at: see `settle`; what has gone of the broadcasts: see `broadcasts_gone`;
+ *   journal          hash    layout; epoch, seq, run, floor, lost, jump, jumped_at: see `settle`; followed_at: see `hello`; what has gone of the broadcasts: see `broadcasts_gone`;
  *                            removing: the nodes that are being removed; unheard: those that have not said yet what they know of what was lost; parted by commas
  *   n:<audience>     zset    the notifications for a user, or '' for everybody, by their seqs: see `parse`
  *   without:<user>   zset    seqs of the broadcasts that leave him out
@@ -111,7 +110,6 @@ register('sweep', sweep, { 'allow-oom' })
  *   claims:<user>    zset    claims to sockets of his that are being opened, by when they end, in ms
  *   disconnects      zset    users whose sockets were all to be closed, by when, in ms: for nodes that did not hear of it
  *   connects:<addr>  string  when the next socket from there would be due, if they came evenly: see `ConnectRate`
- *   past:<epoch>     hash    of a journal that was lost, for a minute: seq and unreached, at: see `hello`
  *   overlap          string  how many nodes too many are counted where users are counted by node
  * and publish on one channel for each node, `to:<node>`.
  */

@@ -10,8 +10,8 @@ local CLAIM_MS = 5000
 -- For so long a node may be away and be told of the sockets that it should close, of the latest so many users.
 local DISCONNECTS_MS = 86400000
 local MOST_DISCONNECTS = 10000
--- For so long it is known what the nodes say of a journal that was lost.
-local PAST_MS = 60000
+-- For so long after a journal was lost the nodes tell of their users before any of them is ready.
+local TELL_MS = 2000
 
 local function set_count(node, user, count)
   local key = P .. 'of:' .. node
@@ -54,41 +54,26 @@ local function is_known(node)
   return heard and tonumber(heard) > 0
 end
 
--- What a node knows of a journal that was lost.
-local function note_past(epoch, known)
-  local key = P .. 'past:' .. epoch
-  for field, value in pairs(known) do
-    if value > tonumber(redis.call('HGET', key, field) or 0) then redis.call('HSET', key, field, int(value)) end
-  end
-  redis.call('PEXPIRE', key, PAST_MS)
-end
-
--- node, new epoch, epoch and seq of the newest that it has heard, when it was last here, in ms, or 0, and the newest of its own that has not reached every
--- node that it was for. What was kept of its users stands until it tells of them anew. Besides where the journal stands and the time: the users whose sockets it should have closed since, each with when that was.
+-- node, new epoch, epoch and seq of the newest that it has heard, when it was last here, in ms, or 0. What was kept of its users stands until it tells of them
+-- anew. The epoch, and the time; the users whose sockets it should have closed since it was here, each with when that was; for how long, in ms, others tell of their users;
+-- and the open sockets that are theirs.
 local function hello(keys, args)
   local node, new_epoch, epoch, heard, heard_at = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[5])
   local kept, layout = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'layout'))
   if kept and layout ~= LAYOUT then return redis.error_reply('ERR its layout is ' .. (layout or 'an older one') .. ', and this version reads ' .. LAYOUT) end
-  local current, seq = settle(new_epoch)
+  local current = settle(new_epoch)
   local jump, lost, unheard = unpack(redis.call('HMGET', P .. 'journal', 'jump', 'lost', 'unheard'))
   jump, lost = tonumber(jump), tonumber(lost)
   if epoch == current and jump > 0 and heard > jump and heard < jump + JUMP and heard > lost then
     redis.call('HSET', P .. 'journal', 'lost', int(heard))
   end
-  if epoch ~= '' and epoch ~= current then note_past(epoch, { seq = heard, at = heard_at, unreached = tonumber(args[6]) }) end
+  if epoch ~= '' and epoch ~= current then redis.call('HSETNX', P .. 'journal', 'followed_at', int(time())) end
   if unheard and unheard ~= '' then redis.call('HSET', P .. 'journal', 'unheard', (string.gsub(unheard, node .. ',?', ''))) end
   redis.call('ZADD', P .. 'nodes', int(time()), node)
   note_removing()
   local missed = heard_at > 0 and redis.call('ZRANGEBYSCORE', P .. 'disconnects', int(heard_at - SILENT_MS), '+inf', 'WITHSCORES') or {}
-  return { current, int(seq), int(time()), missed }
-end
-
--- epoch of a journal that was lost, and of the node's own the newest that has not reached every node, as it is known by now: the newest that any node
--- has heard of, the newest that has not reached every node, when one was there last; and the time
-local function past(keys, args)
-  note_past(args[1], { unreached = tonumber(args[2]) })
-  local seq, unreached, at = unpack(redis.call('HMGET', P .. 'past:' .. args[1], 'seq', 'unreached', 'at'))
-  return { tonumber(seq or 0), tonumber(unreached or 0), int(tonumber(at or 0)), int(time()) }
+  local followed_at = tonumber(redis.call('HGET', P .. 'journal', 'followed_at') or 0)
+  return { current, int(time()), missed, math.max(0, followed_at + TELL_MS - time()), elsewhere(node) }
 end
 
 -- node, its open sockets, then users, their open sockets there and which of their claims end with that; 0: the node is not known
@@ -103,13 +88,13 @@ local function presence(keys, args)
   return 1
 end
 
--- node, what it sends to itself, with the seq that is the newest by then: Redis's time, or 0: the node is not known
+-- node, what it sends to itself, with the id that is the newest by then: Redis's time, or 0: the node is not known
 local function beat(keys, args)
   local node, now = args[1], time()
-  local _, seq = settle()
-  if not seq or not is_known(node) then return '0' end
+  local epoch, seq = settle()
+  if not epoch or not is_known(node) then return '0' end
   redis.call('ZADD', P .. 'nodes', int(now), node)
-  redis.call('PUBLISH', P .. 'to:' .. node, args[2] .. ' ' .. int(seq))
+  redis.call('PUBLISH', P .. 'to:' .. node, args[2] .. ' ' .. epoch .. '-' .. int(seq))
   return int(now)
 end
 

@@ -22,7 +22,7 @@ end
 -- Redis's time after which nobody waits for it, the epoch, now, retention, limits of a user and of broadcasts, how long keys are kept;
 -- then of each notification: audience, entry, and what few have besides (see encodeSpecial in messages.ts), or ''.
 -- The epoch, and the seq before those that are kept, which get the next ones; then for each what came of it: how many nodes hear it, also with how many users
--- are counted there once too often, and how many nodes did not hear it that should; or why it is not kept. Nothing: it is too late, or the journal is another.
+-- are counted there once too often; or why it is not kept. Nothing: it is too late, or the journal is another.
 local function publish(keys, args)
   if time() > tonumber(args[1]) then return {} end
   local now, retention, keep = tonumber(args[3]), tonumber(args[4]), tonumber(args[7])
@@ -101,8 +101,7 @@ local function publish(keys, args)
         receivers[nodes] = 0
         for _, name in ipairs(nodes) do receivers[nodes] = receivers[nodes] + heard[name] end
       end
-      local deaf = #nodes - receivers[nodes]
-      outcome = (overlaps[i] or deaf > 0) and { receivers[nodes], overlaps[i] or 0, deaf } or receivers[nodes]
+      outcome = overlaps[i] and { receivers[nodes], overlaps[i] } or receivers[nodes]
     end
     answer[i + 2] = outcome
   end

@@ -59,10 +59,11 @@ end
 -- What a frame has at most besides the epoch, the seq and the text that is kept: a head of ten bytes, and 32 of text around the two (see encodeNotification).
 local FRAME_BYTES = 42
 
--- user, the time of what has ended by now, after, how many bytes of frames
+-- epoch, user, the time of what has ended by now, after, how many bytes of frames
 local function read(keys, args)
-  local user, now, after, max_bytes = args[1], tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
+  local user, now, after, max_bytes = args[2], tonumber(args[3]), tonumber(args[4]), tonumber(args[5])
   local epoch, seq, lost = standing(after)
+  if epoch ~= args[1] then return redis.error_reply('ERR the journal is another') end
   if lost == nil then return not_yet() end
   local found, bytes, left_out, last, full, complete = {}, 0, false, after, false, false
   -- A few at first, and then more: one may fill the page, and what is fetched is copied.

@@ -28,20 +28,20 @@ export function encodeSpecial ({ excludeUser, idempotency }: Draft, ends: number
   return [ends, excludeUser, idempotency?.key, idempotency?.fingerprint].map((field) => field ?? '').join('\t')
 }
 
-/** What came of a notification that was published; `receivers` are nodes, `deaf` those that should have been, and `overlap` how many users are counted there once too often. */
+/** What came of a notification that was published; `receivers` are nodes, and `overlap` how many users are counted there once too often. */
 export type Outcome =
-  | { status: 'published', id: string, receivers: number, deaf: number, overlap: number }
+  | { status: 'published', id: string, receivers: number, overlap: number }
   | { status: 'repeated', id: string }
   | { status: 'failed', why: string }
   | { status: 'mismatch' }
 
 /** What `publish` (`lua-publish.ts`) answers; none: it was too late. */
 export function decodeOutcomes (answer: unknown): Outcome[] {
-  const [epoch, before, ...outcomes] = answer as [epoch: Buffer, before: Buffer, ...outcomes: Array<number | [number, number, number] | [status: Buffer, text?: Buffer]>]
+  const [epoch, before, ...outcomes] = answer as [epoch: Buffer, before: Buffer, ...outcomes: Array<number | [number, number] | [status: Buffer, text?: Buffer]>]
   let seq = Number(before)
   return outcomes.map((outcome) => {
-    const [first, second, deaf = 0] = typeof outcome === 'number' ? [outcome, 0] : outcome
-    if (typeof first === 'number') return { status: 'published', id: `${String(epoch)}-${++seq}`, receivers: first, deaf, overlap: Number(second) }
+    const [first, second] = typeof outcome === 'number' ? [outcome, 0] : outcome
+    if (typeof first === 'number') return { status: 'published', id: `${String(epoch)}-${++seq}`, receivers: first, overlap: Number(second) }
     const text = String(second)
     switch (String(first)) {
       case 'repeated': return { status: 'repeated', id: text }

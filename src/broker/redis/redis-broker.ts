@@ -57,8 +57,8 @@ export class RedisBroker implements Broker {
       url: options.url,
       node: this.#node,
       onMessage: (message) => { this.#receive(message) },
-      onHeard: (seq) => { this.#standing.complete = seq },
-      onResume: () => { this.#rejoinAll(this.#standing.complete) },
+      onHeard: (id) => { this.#standing.complete(id) },
+      onResume: () => { this.#rejoinAll() },
       register: async () => await this.#register(),
       beat: async (text) => Number(await this.#link.call('beat', this.#node, text)),
       onTrouble: (error) => { this.#trouble.note(error) },
@@ -67,7 +67,7 @@ export class RedisBroker implements Broker {
     this.cluster = new RedisCluster(this.#node, this.#link, this.#calls)
     this.#acks = new Acks(this.#link)
     this.#publisher = new Publisher({ ...options, node: this.#node, link: this.#link, epoch: () => this.#standing.epoch, now: () => this.#now() })
-    this.#reader = new RedisReader({ ...options, node: this.#node, link: this.#link, cluster: this.cluster, now: () => this.#now() })
+    this.#reader = new RedisReader({ ...options, node: this.#node, link: this.#link, cluster: this.cluster, epoch: () => this.#standing.epoch, now: () => this.#now() })
   }
 
   /** Resolves when Redis is reached, or was not for a while: then it goes on being tried. */
@@ -91,12 +91,11 @@ export class RedisBroker implements Broker {
       if (outcome.status === 'failed') throw new Error(outcome.why)
       if (outcome.status === 'mismatch') throw new AppError('idempotency_mismatch')
       const { id } = outcome
+      this.#standing.hear(id)
       if (outcome.status === 'repeated') return { id, ...await outcomeOf(this.#link, draft.idempotency?.key ?? ''), stored: true, repeated: true }
 
       this.#refusal.note(undefined)
-      this.#standing.hear(id)
-      const { connections, users, all } = await call.reach(outcome.receivers)
-      if (!all || outcome.deaf > 0) this.#standing.missReach(id)
+      const { connections, users } = await call.reach(outcome.receivers)
       const published = { id, connections, users: Math.max(0, users - outcome.overlap), stored: true, repeated: false }
       if (draft.idempotency !== undefined) await keepOutcome(this.#link, draft.idempotency.key, published)
       return published
@@ -148,7 +147,7 @@ export class RedisBroker implements Broker {
   async #register (): Promise<number> {
     this.#held = []
     const time = await register({
-      node: this.#node, link: this.#link, standing: this.#standing, cluster: this.cluster, rejoinAll: (after) => { this.#rejoinAll(after) }
+      node: this.#node, link: this.#link, standing: this.#standing, cluster: this.cluster, replayAnew: (userId, connectionsElsewhere) => this.#reader.replayAnew(userId, connectionsElsewhere), onLost: () => { this.#options.onWarning?.('Redis has lost the journal; everybody is told of a gap') }
     })
     for (const message of this.#held.splice(0)) this.#receive(message)
     return time
@@ -163,9 +162,8 @@ export class RedisBroker implements Broker {
     return this.#options.now() + this.#link.clockAheadMs
   }
 
-  /** `after`: see `LocalConnections.rejoinAll`. */
-  #rejoinAll (after: number | undefined): void {
-    this.cluster.connections?.rejoinAll((userId) => this.#reader.readerOf(userId), after)
+  #rejoinAll (): void {
+    this.cluster.connections?.rejoinAll((userId) => this.#reader.readerOf(userId), this.#standing.completeTo)
   }
 
   #receive (message: Buffer): void {

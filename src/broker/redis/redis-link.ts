@@ -18,8 +18,8 @@ export interface RedisLinkOptions {
   node: string
   /** Something was published for this node. */
   onMessage: (message: Buffer) => void
-  /** All that was published for this node up to this `seq` has come in. */
-  onHeard: (seq: number) => void
+  /** All that was published for this node up to this id has come in. */
+  onHeard: (id: string) => void
   /** Nothing may have been heard for a while, and from here on it is again. Called before that. */
   onResume: () => void
   /** Registers this node anew; resolves with the time of Redis, in ms. */
@@ -42,6 +42,8 @@ export class RedisLink implements LinkState {
   #restoring: Promise<void> | undefined
   #onReady: Array<() => void> = []
   #ticksDown = 0
+  /** No connection has ended since it began anew. */
+  #sound = false
   #beatAt = 0
   /** How far the clock of Redis is ahead of ours. */
   #clockAheadMs = 0
@@ -53,9 +55,9 @@ export class RedisLink implements LinkState {
     this.#commands = this.#connect({ enableAutoPipelining: true })
     this.#receiver = this.#connect({ autoResubscribe: false })
     this.#receiver.on('messageBuffer', (_channel, message) => {
-      const seq = this.#beat.hear(message, performance.now())
-      if (seq === undefined) options.onMessage(message)
-      else options.onHeard(seq)
+      const id = this.#beat.hear(message, performance.now())
+      if (id === undefined) options.onMessage(message)
+      else options.onHeard(id)
     })
   }
 
@@ -108,11 +110,8 @@ export class RedisLink implements LinkState {
 
   /** To be called about twice a second: looks whether what is published comes back, and mends what does not. */
   tick (): void {
-    if (!this.#ready) {
-      this.#connectAgain()
-      return
-    }
-    if (!this.#beat.pending) this.#sendBeat()
+    if (!this.#ready) this.#connectAgain()
+    else if (!this.#beat.pending) this.#sendBeat()
     else if (this.#beat.isLate()) this.#break(new Error('what is published does not come back'))
   }
 
@@ -163,15 +162,17 @@ export class RedisLink implements LinkState {
   }
 
   async #restore (): Promise<void> {
+    this.#sound = true
     try {
       this.#options.onResume()
       await this.#commands.select(this.#commands.options.db ?? 0) // The client passes over a refusal of its own.
       // Where there is no memory they may be loaded already: if not, it shows.
       const loaded = this.#commands.function('LOAD', 'REPLACE', library).then(() => undefined, bare)
       await this.#receiver.subscribe(channelOf(this.#options.node))
-      this.#noteTime(await this.#options.register().catch(async (error: unknown) => { throw await loaded ?? error }))
-      this.#beat.reset()
       this.#ticksDown = 0
+      this.#noteTime(await this.#options.register().catch(async (error: unknown) => { throw await loaded ?? error }))
+      if (!this.#sound) throw new Error('the connection is closed') // It may be there again, and hears nothing.
+      this.#beat.reset()
       this.#ready = true
       this.#restored++
       this.#wake()
@@ -199,6 +200,7 @@ export class RedisLink implements LinkState {
   }
 
   #break (error: unknown): void {
+    this.#sound = false
     if (!this.#ready || this.#closed) return
     this.#ready = false
     this.#options.onTrouble(error)

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Page, Replay } from '../broker.js'
+import type { Replay } from '../broker.js'
 import type { ReadPage } from '../cluster.js'
 import type { JournalOptions } from '../journal.js'
 import { decodePage } from './messages.js'
@@ -8,13 +8,12 @@ import type { RedisLink } from './redis-link.js'
 
 const MAX_BACK_OFF_MS = 500
 
-/** Says that something is missing. */
-export const MISSED: Page = { notifications: [], lastSeq: 0, complete: false, gap: true }
-
 export interface RedisReaderOptions extends JournalOptions {
   node: string
   link: RedisLink
   cluster: RedisCluster
+  /** Of the journal that this node knows. */
+  epoch: () => string
   /** In the time of Redis. */
   now: () => number
 }
@@ -50,10 +49,15 @@ export class RedisReader {
     }
   }
 
+  /** For who was here when another journal was lost: whether he had all of it is not known, and all in this one is new to him. */
+  replayAnew (userId: string | null, connectionsElsewhere: number): Replay {
+    return { gap: true, count: 0, epoch: this.#options.epoch(), seq: 0, after: 0, connectionsElsewhere, read: this.readerOf(userId) }
+  }
+
   /** What ends after `now` is read, if it is still there. */
   readerOf (userId: string | null, now = this.#options.now()): ReadPage {
     return async (after, maxBytes) => {
-      const read = async () => await this.#options.link.call('read', userId ?? '', now, after, Math.floor(maxBytes))
+      const read = async () => await this.#options.link.call('read', this.#options.epoch(), userId ?? '', now, after, Math.floor(maxBytes))
       return decodePage(await this.#insist(read))
     }
   }

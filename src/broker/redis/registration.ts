@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Replay } from '../broker.js'
 import type { RedisCluster } from './redis-cluster.js'
 import type { RedisLink } from './redis-link.js'
-import { MISSED } from './redis-reader.js'
 import type { Standing } from './standing.js'
 
-/** How long a node that finds another journal waits for what the others have to say of the one that was lost. */
-const OTHERS_MS = 2000
 const STEP_MS = 100
 
 export interface RegistrationOptions {
@@ -13,37 +11,31 @@ export interface RegistrationOptions {
   link: RedisLink
   standing: Standing
   cluster: RedisCluster
-  /** See `LocalConnections.rejoinAll`. */
-  rejoinAll: (after: number | undefined) => void
+  /** See `RedisReader.replayAnew`. */
+  replayAnew: (userId: string | null, connectionsElsewhere: number) => Replay
+  /** The journal that this node was in is lost. */
+  onLost: () => void
 }
 
 /** Makes a node known to Redis, and enters the journal that is there. Resolves with the time of Redis, in ms, when the node may be published to. */
 export async function register (options: RegistrationOptions): Promise<number> {
-  const { node, link, standing, cluster } = options
-  const { epoch: known, heard, unreached } = standing
-  const { beatAt } = link
-  const [current, , time, disconnected] = await link.call('hello', node, standing.nextEpoch(), known, heard, beatAt, unreached) as [Buffer, Buffer, Buffer, Buffer[]]
+  const { node, link, standing, cluster, replayAnew, onLost } = options
+  const { epoch: known, heard } = standing
+  const hello = link.call('hello', node, standing.nextEpoch(), known, heard, link.beatAt)
+  const [current, time, disconnected, restMs, elsewhere] = await hello as [Buffer, Buffer, Buffer[], number, number]
   for (let i = 0; i < disconnected.length; i += 2) {
     cluster.connections?.closeHere(String(disconnected[i]), Number(disconnected[i + 1]) - (Number(time) - Date.now()))
   }
   await cluster.tellAll()
-  const epoch = String(current)
-  if (known !== '' && known !== epoch) return await leaveLost(known, beatAt, epoch, options)
-  standing.enter(epoch)
-  return Number(time)
-}
-
-/** The journal that this node was in is lost. It is not ready before all have told of their users, and of what they know of that. */
-async function leaveLost (lost: string, beatAt: number, epoch: string, { link, standing, cluster, rejoinAll }: RegistrationOptions): Promise<number> {
-  const askOfPast = async () => await link.call('past', lost, standing.unreached) as [number, number, Buffer, Buffer]
-  for (let waitedMs = 0; waitedMs < OTHERS_MS && !link.closed; waitedMs += STEP_MS) {
-    if (waitedMs === OTHERS_MS / 2) await askOfPast() // What was under way when it was lost has its outcome by now, and may not have reached all.
-    await sleep(STEP_MS)
+  if (restMs > 0) { // The others tell of their users as well.
+    for (let left = restMs; left > 0 && !link.closed; left -= STEP_MS) await sleep(Math.min(left, STEP_MS))
+    return await register(options)
   }
-  const [newest, unreached, at, time] = await askOfPast()
-  const missed = standing.mayLack(newest, unreached, Number(at) - beatAt)
+  const epoch = String(current)
   standing.enter(epoch)
-  if (missed) cluster.connections?.rejoinAll(() => async () => MISSED, undefined) // They come back, and are told.
-  else rejoinAll(undefined)
+  if (known !== '' && known !== epoch) {
+    onLost()
+    cluster.connections?.welcomeAnew((userId) => replayAnew(userId, elsewhere), Date.now())
+  }
   return Number(time)
 }

@@ -1,15 +1,10 @@
-/** A node that was away for so much longer than another may have been taken for dead, and not have been published to at all. */
-const AWAY_MS = 5000
-
 /** Where a node stands in the journal that Redis keeps. */
 export class Standing {
   #epoch = ''
   readonly #newEpoch: string
   #named = 0
   #heard = 0
-  #unreached = 0
-  /** Up to this `seq` nothing that concerns this node was missed. */
-  complete = 0
+  #completeTo = 0
 
   constructor (newEpoch: string) {
     this.#newEpoch = newEpoch
@@ -19,8 +14,8 @@ export class Standing {
   get epoch (): string { return this.#epoch }
   /** The highest `seq` that was heard of. */
   get heard (): number { return this.#heard }
-  /** The highest of what this node has published that did not reach every node that it was for. */
-  get unreached (): number { return this.#unreached }
+  /** Up to this `seq` nothing that concerns this node was missed. */
+  get completeTo (): number { return this.#completeTo }
 
   /** What a journal is called if it begins with the next call of this node: another name each time. */
   nextEpoch (): string {
@@ -32,23 +27,16 @@ export class Standing {
   enter (epoch: string): void {
     if (epoch === this.#epoch) return
     this.#epoch = epoch
-    this.#heard = this.#unreached = this.complete = 0
-  }
-
-  /**
-   * Whether some of this journal, which is lost, may not have been heard here. What the nodes know of it: the newest, the newest that has not reached
-   * every node that it was for, and how much longer than this one another was there, in ms.
-   */
-  mayLack (newest: number, unreached: number, longerMs: number): boolean {
-    return unreached > this.complete || (newest > this.complete && longerMs > AWAY_MS)
+    this.#heard = this.#completeTo = 0
   }
 
   hear (id: string): void {
     this.#heard = Math.max(this.#heard, this.#seqOf(id))
   }
 
-  missReach (id: string): void {
-    this.#unreached = Math.max(this.#unreached, this.#seqOf(id))
+  /** All that was published for this node up to this id has come in. */
+  complete (id: string): void {
+    this.#completeTo = Math.max(this.#completeTo, this.#seqOf(id))
   }
 
   /** 0: it is of another journal. */

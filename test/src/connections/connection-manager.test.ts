@@ -105,7 +105,8 @@ t.test('what the journal has answered before it had to be read anew is not gone 
     const transport = new FakeTransport()
     const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
 
-    connections.rejoinAll(() => replayOf([]).read, after)
+    if (after === undefined) connections.welcomeAnew(() => replayOf([]), 0)
+    else connections.rejoinAll(() => replayOf([]).read, after)
     t.equal(connection.welcome(noReplay(10), 'none', 1, 0), false)
     t.strictSame(transport.types, [])
     t.equal(connection.welcome(noReplay(11), 'none', 1, 0), true)
