@@ -13,6 +13,7 @@ export class FileStore implements Store {
   readonly durable = true
   readonly #db: RootDatabase<unknown, Key>
   readonly #path: string
+  readonly #inode: bigint | undefined
   readonly #lock: number
   readonly #pinning: NodeJS.Timeout
   #pins: Transaction[] = []
@@ -20,6 +21,7 @@ export class FileStore implements Store {
   private constructor (db: RootDatabase<unknown, Key>, path: string, lock: number) {
     this.#db = db
     this.#path = path
+    this.#inode = inodeOf(path)
     this.#lock = lock
     this.#pinning = setInterval(() => { this.#pin() }, KEEP_PAGES_MS)
     this.#pinning.unref()
@@ -55,7 +57,12 @@ export class FileStore implements Store {
     return this.#db.getKeys({ start, end, limit })
   }
 
+  check (): void {
+    if (inodeOf(this.#path) !== this.#inode) throw new Error('journal.mdb is not in its folder any more')
+  }
+
   async write (changes: Change[]): Promise<void> {
+    this.check()
     try {
       await this.#db.batch(() => {
         for (const { key, value } of changes) {
@@ -156,6 +163,9 @@ function checkRoom (path: string): void {
     rmSync(path, { force: true })
   }
 }
+
+/** A file that is removed goes on taking what is written, until nobody has it open. */
+const inodeOf = (path: string): bigint | undefined => statSync(path, { throwIfNoEntry: false, bigint: true })?.ino
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 

@@ -116,6 +116,7 @@ export class Journal {
 
   /** Removes some of what has come to its end, more of it when `adding` so many drafts; says whether there is more. */
   async expire (now: number, adding = 0): Promise<boolean> {
+    if (adding === 0) this.#store.check() // So that it is known although nobody asks.
     const atOnce = removable(adding)
     const due = [...this.#store.keys(...endedRange(now), atOnce)]
     const changes: Change[] = due.map((key) => ({ key }))

@@ -30,6 +30,8 @@ export class MemoryStore implements Store {
     return keys
   }
 
+  check (): void {}
+
   async write (changes: Change[]): Promise<void> {
     for (const { key, value } of changes) {
       if (value === undefined) this.#tree.delete(key)

@@ -22,6 +22,8 @@ export interface Store {
   range: (start: Key, end: Key) => Iterable<[key: Key, value: unknown]>
   /** The keys alone, which is cheaper. */
   keys: (start: Key, end: Key, limit?: number) => Iterable<Key>
+  /** @throws when what would be written now is not kept */
+  check: () => void
   /** Resolves when the changes are kept, and seen by what is read from then on; rejects when none of them is. One at a time. */
   write: (changes: Change[]) => Promise<void>
   size: () => StoreSize

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -147,6 +147,26 @@ t.test('while the disk is full POST is answered 503; then it goes on, and nothin
   t.strictSame(await idsIn(await startServer(t, settings(folder)), 'ada'), kept)
   t.match(server.stdout.text, 'notifications cannot be kept, and are refused')
   t.match(server.stdout.text, 'notifications are kept again')
+})
+
+t.test('where the folder is not there any more, POST is answered 503 and readiness says so; where it is back, all goes on', async (t) => {
+  const folder = makeFolder(t)
+  const server = await startServer(t, settings(folder))
+  const kept = [(await post(server, '/notify/ada', {})).body['id']]
+  const isReady = async () => (await fetch(new URL('/health/ready', server.http))).status === 200
+
+  renameSync(folder, `${folder}.away`)
+  t.teardown(() => { rmSync(`${folder}.away`, { recursive: true, force: true }) })
+  t.match(await post(server, '/notify/ada', {}), { status: 503, body: { code: 'journal_unavailable' } })
+  await until(async () => !await isReady(), 5000)
+  renameSync(`${folder}.away`, folder)
+  await until(isReady, 5000)
+  kept.push((await post(server, '/notify/ada', {})).body['id'])
+  rmSync(folder, { recursive: true })
+  await until(async () => !await isReady(), 5000)
+
+  t.strictSame(await idsIn(server, 'ada'), kept)
+  t.match(server.stdout.text, 'journal.mdb is not in its folder any more')
 })
 
 t.test('a copy of the folder that is made while it is written to opens, and has all that was answered before', async (t) => {
