@@ -51,7 +51,7 @@ export interface Page {
   lastSeq: number
   /** Nothing newer was there when this was read. */
   complete: boolean
-  /** Something has left the journal since the pages before were read: the reader was too slow for it. */
+  /** Something that is not in the pages has left the journal, and the reader was not told of a gap since it came: he was too slow for it. */
   gap: boolean
 }
 

@@ -40,11 +40,14 @@ export class JournalReader {
       if (expiresAt > now) there++
       else expired++
     }
-    return { gap: after < this.#journal.floor || this.#hasGone(userId, after) || expired > 0, count: there }
+    return { gap: this.#hasGone(userId, after) || expired > 0, count: there }
   }
 
-  /** What concerns this user after `after` and had not expired at `now`: at most `PAGE`, and no more than `maxBytes` but for the first. */
-  read (userId: string | null, after: number, now: number, maxBytes: number): Page {
+  /**
+   * What concerns this user after `after` and had not expired at `now`: at most `PAGE`, and no more than `maxBytes` but for the first.
+   * Of what may be missing up to the `seq` `told` he was told.
+   */
+  read (userId: string | null, after: number, now: number, maxBytes: number, told: number): Page {
     const kept = this.#keptAfter(userId, after, PAGE + 1)
     const notifications: Page['notifications'] = []
     let lastSeq = kept.length > PAGE ? kept[PAGE - 1]?.seq ?? after : this.#journal.seq
@@ -61,10 +64,11 @@ export class JournalReader {
       }
       notifications.push({ seq, id: this.#journal.idOf(seq), frame })
     }
-    return { notifications, lastSeq, complete: lastSeq === this.#journal.seq, gap: after < this.#journal.floor || this.#hasGone(userId, after) }
+    return { notifications, lastSeq, complete: lastSeq === this.#journal.seq, gap: this.#hasGone(userId, Math.max(after, told)) }
   }
 
   #hasGone (userId: string | null, after: number): boolean {
+    if (after < this.#journal.floor) return true
     if (goneFor(Audience.load(this.#store, EVERYBODY).gone, userId) > after) return true
     return userId !== null && goneFor(Audience.load(this.#store, userId).gone, userId) > after
   }

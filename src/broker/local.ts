@@ -77,15 +77,18 @@ export class LocalBroker implements Broker {
   async replay (userId: string | null, lastEventId: string | undefined): Promise<Replay> {
     const now = this.#options.now()
     const after = lastEventId === undefined ? this.#delivered : this.#seqOf(lastEventId)
-    const { gap, count } = lastEventId === undefined ? { gap: false, count: 0 } : this.#journal.reader.survey(userId, after ?? 0, now)
+    const seq = lastEventId === undefined ? this.#delivered : this.#journal.seq
+    const survey = lastEventId === undefined ? { gap: false, count: 0 } : this.#journal.reader.survey(userId, after ?? 0, now)
+    const gap = survey.gap || after === undefined
+    const told = gap ? seq : 0
     return {
-      gap: gap || after === undefined,
-      count,
+      gap,
+      count: survey.count,
       epoch: this.#journal.epoch,
-      seq: lastEventId === undefined ? this.#delivered : this.#journal.seq,
+      seq,
       connectionsElsewhere: 0,
       after: after ?? 0,
-      read: async (position, maxBytes) => this.#journal.reader.read(userId, position, now, maxBytes)
+      read: async (position, maxBytes) => this.#journal.reader.read(userId, position, now, maxBytes, told)
     }
   }
 

@@ -61,7 +61,7 @@ export class Connection implements Identity {
     const joining = this.#joining
     if (joining === undefined) return true // It has ended.
     if (joining.takeOutdated()) return false
-    joining.start(replay.read, replay.gap)
+    joining.start(replay.read)
     const seq = resume === 'none' ? joining.startAt(replay.seq) : replay.seq
     this.#position = Math.min(replay.after, seq)
     this.queue(encode(statusFrame(this, { ...replay, seq }, resume, totalConnections, now)))
@@ -100,7 +100,7 @@ export class Connection implements Identity {
     if (after === undefined) this.#position = 0
     else if (this.#joining === undefined) this.#position = Math.max(this.#position, after)
     if (after === undefined || welcomed) this.#joining = new Joining()
-    if (welcomed) this.#joining?.start(read, after === undefined)
+    if (welcomed) this.#joining?.start(read)
     else this.#joining?.outdate()
     if (welcomed && this.#outbox === undefined) this.#owner.onReadyForPage(this)
   }

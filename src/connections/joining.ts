@@ -7,7 +7,6 @@ import type { ReadPage } from '../broker/cluster.js'
  */
 export class Joining {
   #readPage: ReadPage | undefined
-  #gapIsKnown = false
   #reading = false
   #outdated = false
   #firstPassed = Infinity
@@ -38,11 +37,7 @@ export class Joining {
     return outdated
   }
 
-  /** `gapIsKnown`: the client was told that something is missing. */
-  start (read: ReadPage, gapIsKnown = false): void {
-    this.#readPage = read
-    this.#gapIsKnown = gapIsKnown
-  }
+  start (read: ReadPage): void { this.#readPage = read }
 
   /** Whether a connection that has everything up to this `seq` has all that was passed over. */
   isUpToDate (seq: number): boolean {
@@ -59,7 +54,6 @@ export class Joining {
     this.#reading = true
     const page = await this.#readPage(after, maxBytes)
     this.#reading = false
-    // Where something was said to be missing, it is no news that it is.
-    return { ...page, gap: page.gap && !this.#gapIsKnown }
+    return page
   }
 }

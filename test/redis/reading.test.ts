@@ -22,7 +22,7 @@ async function setUp (users: string[]) {
   const [epoch = '', seq = ''] = call('survey', 'node', 'ben', LATER, DAY_MS, ...LIMITS, '', '0')
   return {
     gapFor: (user: string, after: string) => call('survey', 'node', user, LATER, DAY_MS, ...LIMITS, epoch, after)[2],
-    read: (user: string, now: string, maxBytes = 65_536) => call('read', epoch, user, now, '0', String(maxBytes)),
+    read: (user: string, now: string, maxBytes = 65_536) => call('read', epoch, user, now, '0', String(maxBytes), '0'),
     /** Whose ends last, and whether it is still there. */
     last: () => redis.cli('ZRANGE', `${PREFIX}expiry`, '-1', '-1').split(':')[1] ?? '',
     isThere: (user: string) => redis.cli('EXISTS', `${PREFIX}n:${user}`) === '1',
@@ -117,6 +117,23 @@ t.test('what is over a limit is removed together, and nobody who comes back sees
     counts.push(...kept())
   }
   t.strictSame(counts, [9, 9, 10, 10, 8, 8, 9, 9, 10, 10, 8, 8])
+})
+
+t.test('who was told of a gap hears of no other before something goes that came after that', async (t) => {
+  const redis = await startRedis(t)
+  const { app } = await build(t, { BROKER_URL: redis.url, RETENTION_PER_USER: 4 })
+  const epoch = redis.cli('HGET', `${PREFIX}journal`, 'epoch')
+  const send = async (count: number) => {
+    for (let i = 0; i < count; i++) await app.notifications.sendToUser('ada', { notificationType: 'info', data: {} })
+  }
+  const gap = (after: string, told: string) => redis.cli('FCALL', functionName('read'), '1', `${PREFIX}journal`, epoch, 'ada', '0', after, '65536', told).split('\n')[3]
+
+  await send(10)
+  t.strictSame([gap('0', '0'), gap('0', '10'), gap('9', '0')], ['1', '0', '0'])
+  await send(4)
+  t.equal(gap('0', '10'), '0')
+  await send(4)
+  t.strictSame([gap('0', '10'), gap('9', '10'), gap('17', '10')], ['1', '1', '0'])
 })
 
 t.test('of what is over a large limit no more than twenty wait', async (t) => {

@@ -25,8 +25,9 @@ local LOOK_AT_ONCE = ${LOOK_AT_ONCE}
 local MOST_OVER = ${MOST_OVER}
 local P = '${PREFIX}'
 local LAYOUT = '${VERSION}'
--- Ids that a server which has lost some may have given out already are not given out again.
+-- More ids than a server that has lost some can have given out, in all and in each ms.
 local JUMP = 1000000
+local JUMP_PER_MS = 100
 local run
 
 local function int(n) return string.format('%d', n) end
@@ -37,17 +38,18 @@ local function time()
 end
 
 -- Where the journal stands, and the nodes that are being removed. A server that was started anew, or has become the master, may lack what was the newest:
--- the ids go on far behind it, and the nodes that were there before say what they have heard of it. Where there is no journal, one begins, if it is told its name.
+-- the ids go on far behind it, and behind those of any other server that has begun with the same, and the nodes that were there before say what they have heard of it. Where there is no journal, one begins, if it is told its name.
 local function settle(new_epoch)
   if not run then run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
   local epoch, seq, last_run, removing = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'run', 'removing'))
   if not epoch then
     if not new_epoch then return end
     epoch, seq = new_epoch, 0
-    redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'jump', 0, 'layout', LAYOUT)
+    redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'jump', 0, 'resumed', 0, 'layout', LAYOUT)
   elseif last_run ~= run then
-    redis.call('HSET', P .. 'journal', 'run', run, 'jump', seq, 'jumped_at', int(time()), 'unheard', table.concat(redis.call('ZRANGE', P .. 'nodes', 0, -1), ','))
-    seq = redis.call('HINCRBY', P .. 'journal', 'seq', JUMP)
+    local jump, now = seq, time()
+    seq = math.max(seq + JUMP, now * JUMP_PER_MS)
+    redis.call('HSET', P .. 'journal', 'run', run, 'seq', int(seq), 'jump', jump, 'resumed', int(seq), 'jumped_at', int(now), 'unheard', table.concat(redis.call('ZRANGE', P .. 'nodes', 0, -1), ','))
   end
   return epoch, tonumber(seq), removing or ''
 end
@@ -95,7 +97,7 @@ register('sweep', sweep, { 'allow-oom' })
 /**
  * The Redis functions (https://redis.io/docs/latest/develop/programmability/functions-intro/) that every change goes through,
  * each notification all or nothing. They keep, under `PREFIX`:
- *   journal          hash    layout; epoch, seq, run, floor, lost, jump, jumped_at: see `settle`; followed_at: see `hello`; what has gone of the broadcasts: see `broadcasts_gone`;
+ *   journal          hash    layout; epoch, seq, run, floor, lost, jump, resumed, jumped_at: see `settle`; followed_at: see `wait_ms`; what has gone of the broadcasts: see `broadcasts_gone`;
  *                            removing: the nodes that are being removed; unheard: those that have not said yet what they know of what was lost; parted by commas
  *   n:<audience>     zset    the notifications for a user, or '' for everybody, by their seqs: see `parse`
  *   without:<user>   zset    seqs of the broadcasts that leave him out

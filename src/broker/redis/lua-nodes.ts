@@ -10,7 +10,7 @@ local CLAIM_MS = 5000
 -- For so long a node may be away and be told of the sockets that it should close, of the latest so many users.
 local DISCONNECTS_MS = 86400000
 local MOST_DISCONNECTS = 10000
--- For so long after a journal was lost the nodes tell of their users before any of them is ready.
+-- When the first node of a journal that was lost has come to another, all that come wait until so much later: each has told of its users by then.
 local TELL_MS = 2000
 
 local function set_count(node, user, count)
@@ -54,26 +54,34 @@ local function is_known(node)
   return heard and tonumber(heard) > 0
 end
 
+-- How long a node waits that comes; or one that comes from a journal that was lost: for the first of them it begins.
+local function wait_ms(from_lost)
+  local now, since = time(), tonumber(redis.call('HGET', P .. 'journal', 'followed_at') or 0)
+  if from_lost and math.abs(now - since) > SILENT_MS then
+    since = now
+    redis.call('HSET', P .. 'journal', 'followed_at', int(now))
+  end
+  local left = since + TELL_MS - now
+  return left > 0 and left <= TELL_MS and left or 0
+end
+
 -- node, new epoch, epoch and seq of the newest that it has heard, when it was last here, in ms, or 0. What was kept of its users stands until it tells of them
--- anew. The epoch, and the time; the users whose sockets it should have closed since it was here, each with when that was; for how long, in ms, others tell of their users;
--- and the open sockets that are theirs.
+-- anew. It is told where the journal stands, and the time; the users whose sockets it should have closed since it was here, each with when that was; for how
+-- long, in ms, it waits, and says this again; the open sockets of the others.
 local function hello(keys, args)
   local node, new_epoch, epoch, heard, heard_at = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[5])
   local kept, layout = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'layout'))
   if kept and layout ~= LAYOUT then return redis.error_reply('ERR its layout is ' .. (layout or 'an older one') .. ', and this version reads ' .. LAYOUT) end
-  local current = settle(new_epoch)
-  local jump, lost, unheard = unpack(redis.call('HMGET', P .. 'journal', 'jump', 'lost', 'unheard'))
-  jump, lost = tonumber(jump), tonumber(lost)
-  if epoch == current and jump > 0 and heard > jump and heard < jump + JUMP and heard > lost then
+  local current, seq = settle(new_epoch)
+  local jump, resumed, lost, unheard = unpack(redis.call('HMGET', P .. 'journal', 'jump', 'resumed', 'lost', 'unheard'))
+  if epoch == current and heard > tonumber(jump) and heard < tonumber(resumed) and heard > tonumber(lost) then
     redis.call('HSET', P .. 'journal', 'lost', int(heard))
   end
-  if epoch ~= '' and epoch ~= current then redis.call('HSETNX', P .. 'journal', 'followed_at', int(time())) end
   if unheard and unheard ~= '' then redis.call('HSET', P .. 'journal', 'unheard', (string.gsub(unheard, node .. ',?', ''))) end
   redis.call('ZADD', P .. 'nodes', int(time()), node)
   note_removing()
   local missed = heard_at > 0 and redis.call('ZRANGEBYSCORE', P .. 'disconnects', int(heard_at - SILENT_MS), '+inf', 'WITHSCORES') or {}
-  local followed_at = tonumber(redis.call('HGET', P .. 'journal', 'followed_at') or 0)
-  return { current, int(time()), missed, math.max(0, followed_at + TELL_MS - time()), elsewhere(node) }
+  return { current, int(seq), int(time()), missed, wait_ms(epoch ~= '' and epoch ~= current), elsewhere(node) }
 end
 
 -- node, its open sockets, then users, their open sockets there and which of their claims end with that; 0: the node is not known

@@ -30,11 +30,11 @@ local function not_yet() return redis.error_reply('ERR not all nodes have said w
 
 -- Epoch and seq of the journal, and whether there may have been more after a seq that is lost; nothing: that is not known yet.
 local function standing(after)
-  local epoch, seq, lost, jump, jumped_at, unheard = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'lost', 'jump', 'jumped_at', 'unheard'))
-  lost, jump = tonumber(lost or 0), tonumber(jump or 0)
-  if after < lost or after >= jump + JUMP or not unheard or unheard == '' then return epoch, seq, after < lost end
+  local epoch, seq, lost, jump, resumed, jumped_at, unheard = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'lost', 'jump', 'resumed', 'jumped_at', 'unheard'))
+  lost = tonumber(lost or 0)
+  if after < lost or after >= tonumber(resumed or 0) or not unheard or unheard == '' then return epoch, seq, after < lost end
   if time() < tonumber(jumped_at) + HEAR_MS then return epoch, seq end
-  return epoch, seq, after > jump -- One that is lost, and maybe not the last: who else could know of that is gone.
+  return epoch, seq, after > tonumber(jump) -- One that is lost, and maybe not the last: who else could know of that is gone.
 end
 
 -- node, user, now, retention, limits of a user and of broadcasts, epoch and seq of the newest that he has ('': none)
@@ -59,10 +59,11 @@ end
 -- What a frame has at most besides the epoch, the seq and the text that is kept: a head of ten bytes, and 32 of text around the two (see encodeNotification).
 local FRAME_BYTES = 42
 
--- epoch, user, the time of what has ended by now, after, how many bytes of frames
+-- epoch, user, the time of what has ended by now, after, how many bytes of frames, the seq up to which he was told that some may be missing
 local function read(keys, args)
   local user, now, after, max_bytes = args[2], tonumber(args[3]), tonumber(args[4]), tonumber(args[5])
-  local epoch, seq, lost = standing(after)
+  local told = tonumber(args[6])
+  local epoch, seq, lost = standing(math.max(after, told))
   if epoch ~= args[1] then return redis.error_reply('ERR the journal is another') end
   if lost == nil then return not_yet() end
   local found, bytes, left_out, last, full, complete = {}, 0, false, after, false, false
@@ -74,7 +75,7 @@ local function read(keys, args)
       local entry, entry_seq = entries[i], entries[i + 1]
       local _, ends, excluded, start = parse(entry)
       local concerns = user == '' or excluded ~= user
-      if concerns and ends and ends <= now then left_out = true
+      if concerns and ends and ends <= now then left_out = left_out or tonumber(entry_seq) > told
       elseif concerns then
         bytes = bytes + FRAME_BYTES + #epoch + #entry_seq + #entry - start + 1
         full = bytes > max_bytes and #found > 0
@@ -88,7 +89,7 @@ local function read(keys, args)
     looked_at, at_once = looked_at + at_once, 2 * at_once
   until full or complete or looked_at >= PAGE
   if complete then last = seq end
-  local gap = left_out or lost or has_gone(user, after)
+  local gap = left_out or lost or has_gone(user, math.max(after, told))
   return { epoch, last, complete and 1 or 0, gap and 1 or 0, found }
 end
 `

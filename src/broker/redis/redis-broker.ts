@@ -13,7 +13,7 @@ import { Publisher } from './publisher.js'
 import { RedisCluster } from './redis-cluster.js'
 import { RedisLink } from './redis-link.js'
 import { RedisReader } from './redis-reader.js'
-import { register } from './registration.js'
+import { type Entered, register } from './registration.js'
 import { Standing } from './standing.js'
 
 export interface RedisBrokerOptions extends JournalOptions, BrokerCallbacks {
@@ -146,11 +146,21 @@ export class RedisBroker implements Broker {
 
   async #register (): Promise<number> {
     this.#held = []
-    const time = await register({
-      node: this.#node, link: this.#link, standing: this.#standing, cluster: this.cluster, replayAnew: (userId, connectionsElsewhere) => this.#reader.replayAnew(userId, connectionsElsewhere), onLost: () => { this.#options.onWarning?.('Redis has lost the journal; everybody is told of a gap') }
+    return await register({
+      node: this.#node,
+      link: this.#link,
+      standing: this.#standing,
+      cluster: this.cluster,
+      onEnter: (journal) => { this.#enter(journal) }
     })
+  }
+
+  #enter (journal: Entered): void {
+    if (journal.isAnother) {
+      this.#options.onWarning?.('Redis has lost the journal; everybody is told of a gap')
+      this.cluster.connections?.welcomeAnew((userId) => this.#reader.replayAnew(userId, journal), Date.now())
+    }
     for (const message of this.#held.splice(0)) this.#receive(message)
-    return time
   }
 
   async #sweep (): Promise<void> {

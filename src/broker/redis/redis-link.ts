@@ -8,9 +8,7 @@ import { createClient, lookForEviction } from './redis-client.js'
 const MAX_TICKS_DOWN = 8
 
 /** What the types of the client lack. */
-interface Functions {
-  fcallBuffer: (name: string, keys: number, ...args: Array<string | number | Buffer>) => Promise<unknown>
-}
+type Functions = Redis & { fcallBuffer: (name: string, keys: number, ...args: Array<string | number | Buffer>) => Promise<unknown> }
 
 export interface RedisLinkOptions {
   url: string
@@ -42,7 +40,7 @@ export class RedisLink implements LinkState {
   #restoring: Promise<void> | undefined
   #onReady: Array<() => void> = []
   #ticksDown = 0
-  /** No connection has ended since it began anew. */
+  /** No connection has ended since the last restoring began. */
   #sound = false
   #beatAt = 0
   /** How far the clock of Redis is ahead of ours. */
@@ -63,6 +61,7 @@ export class RedisLink implements LinkState {
 
   get ready (): boolean { return this.#ready }
   get closed (): boolean { return this.#closed }
+  get sound (): boolean { return this.#sound }
   get clockAheadMs (): number { return this.#clockAheadMs }
   get probeAgeMs (): number { return performance.now() - this.#beat.heardAt }
   get probeMs (): number { return this.#beat.tookMs }
@@ -84,7 +83,9 @@ export class RedisLink implements LinkState {
   /** Calls one of our functions; texts come as buffers. @throws when Redis did not answer, or refused */
   async call (name: string, ...args: Array<string | number | Buffer>): Promise<unknown> {
     try {
-      return await (this.#commands as unknown as Functions).fcallBuffer(functionName(name), 1, `${PREFIX}journal`, ...args)
+      const answer = await (this.#commands as Functions).fcallBuffer(functionName(name), 1, `${PREFIX}journal`, ...args)
+      this.#ticksDown = 0 // However long it takes to begin anew.
+      return answer
     } catch (error) {
       throw bare(error)
     }
@@ -169,9 +170,8 @@ export class RedisLink implements LinkState {
       // Where there is no memory they may be loaded already: if not, it shows.
       const loaded = this.#commands.function('LOAD', 'REPLACE', library).then(() => undefined, bare)
       await this.#receiver.subscribe(channelOf(this.#options.node))
-      this.#ticksDown = 0
       this.#noteTime(await this.#options.register().catch(async (error: unknown) => { throw await loaded ?? error }))
-      if (!this.#sound) throw new Error('the connection is closed') // It may be there again, and hears nothing.
+      if (!this.#sound) throw new Error('the connection is closed') // The receiver may be there again, and is subscribed to nothing.
       this.#beat.reset()
       this.#ready = true
       this.#restored++

@@ -5,6 +5,7 @@ import type { JournalOptions } from '../journal.js'
 import { decodePage } from './messages.js'
 import type { RedisCluster } from './redis-cluster.js'
 import type { RedisLink } from './redis-link.js'
+import type { Entered } from './registration.js'
 
 const MAX_BACK_OFF_MS = 500
 
@@ -45,19 +46,19 @@ export class RedisReader {
       seq: Number(seq),
       after: Number(from),
       connectionsElsewhere,
-      read: this.readerOf(userId, now)
+      read: this.readerOf(userId, gap === 1 ? Number(seq) : 0, now)
     }
   }
 
-  /** For who was here when another journal was lost: whether he had all of it is not known, and all in this one is new to him. */
-  replayAnew (userId: string | null, connectionsElsewhere: number): Replay {
-    return { gap: true, count: 0, epoch: this.#options.epoch(), seq: 0, after: 0, connectionsElsewhere, read: this.readerOf(userId) }
+  /** For who was here when another journal was lost: whether he had all of it is not known, and all in this one, up to `seq` by now, is new to him. */
+  replayAnew (userId: string | null, { seq, elsewhere }: Entered): Replay {
+    return { gap: true, count: 0, epoch: this.#options.epoch(), seq: 0, after: 0, connectionsElsewhere: elsewhere, read: this.readerOf(userId, seq) }
   }
 
-  /** What ends after `now` is read, if it is still there. */
-  readerOf (userId: string | null, now = this.#options.now()): ReadPage {
+  /** What ends after `now` is read, if it is still there; that some may be missing up to the `seq` `told` is known to the reader. */
+  readerOf (userId: string | null, told = 0, now = this.#options.now()): ReadPage {
     return async (after, maxBytes) => {
-      const read = async () => await this.#options.link.call('read', this.#options.epoch(), userId ?? '', now, after, Math.floor(maxBytes))
+      const read = async () => await this.#options.link.call('read', this.#options.epoch(), userId ?? '', now, after, Math.floor(maxBytes), told)
       return decodePage(await this.#insist(read))
     }
   }

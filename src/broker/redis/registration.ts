@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Replay } from '../broker.js'
 import type { RedisCluster } from './redis-cluster.js'
 import type { RedisLink } from './redis-link.js'
 import type { Standing } from './standing.js'
@@ -11,31 +10,36 @@ export interface RegistrationOptions {
   link: RedisLink
   standing: Standing
   cluster: RedisCluster
-  /** See `RedisReader.replayAnew`. */
-  replayAnew: (userId: string | null, connectionsElsewhere: number) => Replay
-  /** The journal that this node was in is lost. */
-  onLost: () => void
+  onEnter: (journal: Entered) => void
+}
+
+/** The journal that a node is in now. */
+export interface Entered {
+  /** The one that it was in before is lost. */
+  isAnother: boolean
+  /** Its newest. */
+  seq: number
+  /** Open sockets on other nodes, as far as these have told of them. */
+  elsewhere: number
 }
 
 /** Makes a node known to Redis, and enters the journal that is there. Resolves with the time of Redis, in ms, when the node may be published to. */
 export async function register (options: RegistrationOptions): Promise<number> {
-  const { node, link, standing, cluster, replayAnew, onLost } = options
+  const { node, link, standing, cluster, onEnter } = options
   const { epoch: known, heard } = standing
   const hello = link.call('hello', node, standing.nextEpoch(), known, heard, link.beatAt)
-  const [current, time, disconnected, restMs, elsewhere] = await hello as [Buffer, Buffer, Buffer[], number, number]
+  const [epoch, seq, time, disconnected, waitMs, elsewhere] = await hello as [Buffer, Buffer, Buffer, Buffer[], number, number]
+  standing.enter(String(epoch))
+  onEnter({ isAnother: known !== '' && known !== standing.epoch, seq: Number(seq), elsewhere })
   for (let i = 0; i < disconnected.length; i += 2) {
     cluster.connections?.closeHere(String(disconnected[i]), Number(disconnected[i + 1]) - (Number(time) - Date.now()))
   }
   await cluster.tellAll()
-  if (restMs > 0) { // The others tell of their users as well.
-    for (let left = restMs; left > 0 && !link.closed; left -= STEP_MS) await sleep(Math.min(left, STEP_MS))
-    return await register(options)
+  if (waitMs === 0) return Number(time)
+  for (const until = performance.now() + waitMs; performance.now() < until;) {
+    if (!link.sound) throw new Error('the connection is closed')
+    await sleep(STEP_MS)
   }
-  const epoch = String(current)
-  standing.enter(epoch)
-  if (known !== '' && known !== epoch) {
-    onLost()
-    cluster.connections?.welcomeAnew((userId) => replayAnew(userId, elsewhere), Date.now())
-  }
-  return Number(time)
+  // By then it may be another journal again.
+  return await register(options)
 }

@@ -68,6 +68,23 @@ t.test('what is sent in one turn gets its ids in the order of the calls, and is 
   t.strictSame(delivered.map(({ id }) => id), ids)
 })
 
+t.test('who was told of a gap hears of no other before something goes that came after that', async (t) => {
+  const { publish, broker } = await setUp()
+  const send = async (count: number) => {
+    for (let i = 0; i < count; i++) await publish('ada')
+  }
+  await send(5)
+  const { gap, seq, read } = await broker.replay('ada', 'e-1')
+  t.strictSame([gap, seq], [true, 5])
+
+  t.match(await read(1, 1), { notifications: [{ id: 'e-3' }], gap: false })
+  await send(3)
+  t.match(await read(3, 1), { notifications: [{ id: 'e-6' }], gap: false })
+  await send(1)
+  t.match(await read(3, 1), { notifications: [{ id: 'e-7' }], gap: true })
+  t.match(await read(6, 1), { notifications: [{ id: 'e-7' }], gap: false })
+})
+
 t.test('ttl shortens the retention, and what has expired is a gap', async (t) => {
   const { publish, resume, clock } = await setUp()
   await publish('ada')
