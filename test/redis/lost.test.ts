@@ -192,7 +192,7 @@ t.test('Redis comes back empty: no node says that a user of another is offline, 
     await sleep(1500)
     way.cut()
     await startRedis(t, { port: redis.port })
-    await sleep(1000)
+    await sleep(300)
     await way.mend()
   }
   const answers: unknown[] = []
