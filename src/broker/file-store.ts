@@ -35,7 +35,7 @@ export class FileStore implements Store {
   static open (folder: string): FileStore {
     const lock = lockFolder(folder)
     try {
-      const path = join(folder, 'journal.mdb')
+      const path = resolve(folder, 'journal.mdb') // The process may go to another folder.
       if (sizeOf(path) === 0) checkRoom(`${path}.tmp`)
       else checkHeads(path)
       return new FileStore(openDatabase(path), path, lock)

@@ -49,6 +49,24 @@ t.test('Redis loses its newest, and a node that may have heard of more than a cl
   t.match(await resume(id), { resume: 'caught_up' })
 })
 
+t.test('Redis loses its newest, and who has published it is gone, whom nobody else heard and the file does not know: he who missed it is told of a gap', async (t) => {
+  const kept = { folder: t.testdir(), args: ['--appendonly', 'no'] }
+  const redis = await startRedis(t, kept)
+  const here = await build(t, { BROKER_URL: redis.url })
+  const { body: { id: first } } = await here.post('/notify/ada', JSON.parse(body))
+  redis.cli('SAVE')
+  const there = await startServer(t, { BROKER_URL: redis.url, JWT_SECRET: SECRET })
+  t.equal((await fetch(`${there.http}/notify/ada`, { method: 'POST', headers, body })).status, 200)
+  await sleep(1200) // A beat of the one that stays.
+
+  for (const { kill } of [redis, there]) kill('SIGKILL')
+  await Promise.all([redis.exited, there.exited])
+  await startRedis(t, { ...kept, port: redis.port })
+  await until(async () => (await here.post('/notify/ben', JSON.parse(body))).status === 200, 10_000)
+
+  t.match((await (await connect(t, `${addressOf(here, 'ada')}&last_event_id=${String(first)}`)).next()).data, { resume: 'gap', replayed: 0 })
+})
+
 t.test('who comes back before the node that has heard of what is lost does waits for it', async (t) => {
   const redis = await startRedis(t)
   const { app } = await build(t, { BROKER_URL: redis.url })
@@ -132,7 +150,7 @@ t.test('Redis loses everything twice, the second time before all have gone on: e
   for (const client of [near, far]) t.ok(await client.nextOf('notification'))
 })
 
-t.test('Redis begins twice with the same file: an id is not given out again', async (t) => {
+t.test('Redis begins again and again with an older file: an id is not given out again', async (t) => {
   const kept = { folder: t.testdir(), args: ['--appendonly', 'no'] }
   const redis = await startRedis(t, kept)
   const here = await build(t, { BROKER_URL: redis.url })
@@ -147,9 +165,9 @@ t.test('Redis begins twice with the same file: an id is not given out again', as
   }
   const resume = async (id: string) => (await (await connect(t, `${addressOf(here, 'ada')}&last_event_id=${id}`)).next()).data['resume']
   got.push(await publish())
-  redis.cli('SAVE')
   let running = redis
-  for (let i = 0; i < 2; i++) {
+  for (const saves of [true, true, false, false]) {
+    if (saves) running.cli('SAVE')
     running.kill('SIGKILL')
     await running.exited
     running = await startRedis(t, { ...kept, port: redis.port })
@@ -159,8 +177,8 @@ t.test('Redis begins twice with the same file: an id is not given out again', as
   while (client.frames.filter(({ type }) => type === 'notification').length < got.length) await client.next()
   t.strictSame(client.frames.filter(({ type }) => type === 'notification').map(({ id }) => id), got)
   t.equal(new Set(got).size, got.length)
-  t.equal(await resume(got[2] ?? ''), 'gap')
-  t.equal(await resume(got[4] ?? ''), 'caught_up')
+  t.equal(await resume(got[5] ?? ''), 'gap')
+  t.equal(await resume(got[10] ?? ''), 'caught_up')
 })
 
 t.test('Redis loses everything in the middle of a replay, and its connections end before the reader goes on: he is told', async (t) => {

@@ -25,9 +25,9 @@ local LOOK_AT_ONCE = ${LOOK_AT_ONCE}
 local MOST_OVER = ${MOST_OVER}
 local P = '${PREFIX}'
 local LAYOUT = '${VERSION}'
--- More ids than a server that has lost some can have given out, in all and in each ms.
+-- More ids than a server gives out in a ms; and, where its clock was put back, than it can have given out and lost.
+local IDS_PER_MS = 100
 local JUMP = 1000000
-local JUMP_PER_MS = 100
 local run
 
 local function int(n) return string.format('%d', n) end
@@ -48,7 +48,7 @@ local function settle(new_epoch)
     redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'jump', 0, 'resumed', 0, 'layout', LAYOUT)
   elseif last_run ~= run then
     local jump, now = seq, time()
-    seq = math.max(seq + JUMP, now * JUMP_PER_MS)
+    seq = now * IDS_PER_MS > tonumber(seq) and now * IDS_PER_MS or seq + JUMP
     redis.call('HSET', P .. 'journal', 'run', run, 'seq', int(seq), 'jump', jump, 'resumed', int(seq), 'jumped_at', int(now), 'unheard', table.concat(redis.call('ZRANGE', P .. 'nodes', 0, -1), ','))
   end
   return epoch, tonumber(seq), removing or ''

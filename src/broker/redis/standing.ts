@@ -36,6 +36,7 @@ export class Standing {
 
   /** All that was published for this node up to this id has come in. */
   complete (id: string): void {
+    this.hear(id)
     this.#completeTo = Math.max(this.#completeTo, this.#seqOf(id))
   }
 
