@@ -51,7 +51,7 @@ export interface Page {
   lastSeq: number
   /** Nothing newer was there when this was read. */
   complete: boolean
-  /** Something that is not in the pages has left the journal, and the reader was not told of a gap since it came: he was too slow for it. */
+  /** Something has left the journal that came after the last gap that the reader was told of: he was too slow for it. */
   gap: boolean
 }
 

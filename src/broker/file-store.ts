@@ -13,7 +13,7 @@ export class FileStore implements Store {
   readonly durable = true
   readonly #db: RootDatabase<unknown, Key>
   readonly #path: string
-  readonly #inode: bigint | undefined
+  readonly #file: string | undefined
   readonly #lock: number
   readonly #pinning: NodeJS.Timeout
   #pins: Transaction[] = []
@@ -21,7 +21,7 @@ export class FileStore implements Store {
   private constructor (db: RootDatabase<unknown, Key>, path: string, lock: number) {
     this.#db = db
     this.#path = path
-    this.#inode = inodeOf(path)
+    this.#file = fileAt(path)
     this.#lock = lock
     this.#pinning = setInterval(() => { this.#pin() }, KEEP_PAGES_MS)
     this.#pinning.unref()
@@ -58,7 +58,7 @@ export class FileStore implements Store {
   }
 
   check (): void {
-    if (inodeOf(this.#path) !== this.#inode) throw new Error('journal.mdb is not in its folder any more')
+    if (fileAt(this.#path) !== this.#file) throw new Error('journal.mdb is not in its folder any more')
   }
 
   async write (changes: Change[]): Promise<void> {
@@ -164,8 +164,11 @@ function checkRoom (path: string): void {
   }
 }
 
-/** A file that is removed goes on taking what is written, until nobody has it open. */
-const inodeOf = (path: string): bigint | undefined => statSync(path, { throwIfNoEntry: false, bigint: true })?.ino
+/** Which file it is: one that is removed goes on taking what is written, until nobody has it open. */
+function fileAt (path: string): string | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false, bigint: true })
+  return stats && `${stats.dev} ${stats.ino}`
+}
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 

@@ -150,6 +150,22 @@ t.test('Redis loses everything twice, the second time before all have gone on: e
   for (const client of [near, far]) t.ok(await client.nextOf('notification'))
 })
 
+t.test('what is published is subscribed to, and there is no answer to that, while all else is answered: it is connected anew', async (t) => {
+  const { redis, way, there, far } = await twoNodes(t)
+  const readiness = async () => (await fetch(`http://127.0.0.1:${there.port}/health/ready`)).status
+  way.holdAt('subscribe')
+  redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await until(async () => await readiness() === 503, 5000)
+
+  await until(async () => {
+    far.send({ type: 'get_stats' })
+    await sleep(200)
+    return await readiness() === 200
+  }, 10_000)
+
+  t.equal((await there.post('/notify/ada', JSON.parse(body))).body['connections'], 2)
+})
+
 t.test('Redis begins again and again with an older file: an id is not given out again', async (t) => {
   const kept = { folder: t.testdir(), args: ['--appendonly', 'no'] }
   const redis = await startRedis(t, kept)

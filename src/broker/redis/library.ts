@@ -9,6 +9,9 @@ const VERSION = 8
 /** What every key and channel begins with; the braces put all of them into one hash slot. */
 export const PREFIX = 'herald:{all}:'
 
+/** Where is published what concerns a node. */
+export const channelOf = (node: string): string => `${PREFIX}to:${node}`
+
 /** The name of one of the functions below. */
 export const functionName = (name: string): string => `herald${VERSION}_${name}`
 
@@ -38,7 +41,7 @@ local function time()
 end
 
 -- Where the journal stands, and the nodes that are being removed. A server that was started anew, or has become the master, may lack what was the newest:
--- the ids go on far behind it, and behind those of any other server that has begun with the same, and the nodes that were there before say what they have heard of it. Where there is no journal, one begins, if it is told its name.
+-- the ids go on behind all that a server can have given out by now, and the nodes that were there before say what they have heard. What some have not said when that happens again is never known: all up to there counts as lost. Where there is no journal, one begins, if it is told its name.
 local function settle(new_epoch)
   if not run then run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
   local epoch, seq, last_run, removing = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'run', 'removing'))
@@ -48,6 +51,8 @@ local function settle(new_epoch)
     redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'jump', 0, 'resumed', 0, 'layout', LAYOUT)
   elseif last_run ~= run then
     local jump, now = seq, time()
+    local lost, resumed, unheard = unpack(redis.call('HMGET', P .. 'journal', 'lost', 'resumed', 'unheard'))
+    if unheard and unheard ~= '' then redis.call('HSET', P .. 'journal', 'lost', int(math.max(lost, resumed))) end
     seq = now * IDS_PER_MS > tonumber(seq) and now * IDS_PER_MS or seq + JUMP
     redis.call('HSET', P .. 'journal', 'run', run, 'seq', int(seq), 'jump', jump, 'resumed', int(seq), 'jumped_at', int(now), 'unheard', table.concat(redis.call('ZRANGE', P .. 'nodes', 0, -1), ','))
   end

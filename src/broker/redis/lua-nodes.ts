@@ -54,7 +54,7 @@ local function is_known(node)
   return heard and tonumber(heard) > 0
 end
 
--- How long a node waits that comes; or one that comes from a journal that was lost: for the first of them it begins.
+-- For how long a node waits that comes now. Where it comes from a journal that was lost, and is the first for a while, the time begins with it.
 local function wait_ms(from_lost)
   local now, since = time(), tonumber(redis.call('HGET', P .. 'journal', 'followed_at') or 0)
   if from_lost and math.abs(now - since) > SILENT_MS then

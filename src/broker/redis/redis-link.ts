@@ -1,7 +1,7 @@
 import { Command, type Redis, type RedisOptions } from 'ioredis'
 import type { LinkState } from '../broker.js'
 import { Beat } from './beat.js'
-import { functionName, library, PREFIX } from './library.js'
+import { channelOf, functionName, library, PREFIX } from './library.js'
 import { createClient, lookForEviction } from './redis-client.js'
 
 /** Ticks that it may take to connect, and to begin anew. */
@@ -40,7 +40,7 @@ export class RedisLink implements LinkState {
   #restoring: Promise<void> | undefined
   #onReady: Array<() => void> = []
   #ticksDown = 0
-  /** No connection has ended since the last restoring began. */
+  /** What is published is subscribed to, and no connection has ended since. */
   #sound = false
   #beatAt = 0
   /** How far the clock of Redis is ahead of ours. */
@@ -84,7 +84,7 @@ export class RedisLink implements LinkState {
   async call (name: string, ...args: Array<string | number | Buffer>): Promise<unknown> {
     try {
       const answer = await (this.#commands as Functions).fcallBuffer(functionName(name), 1, `${PREFIX}journal`, ...args)
-      this.#ticksDown = 0 // However long it takes to begin anew.
+      if (this.#sound) this.#ticksDown = 0 // However long it takes to begin anew.
       return answer
     } catch (error) {
       throw bare(error)
@@ -163,13 +163,14 @@ export class RedisLink implements LinkState {
   }
 
   async #restore (): Promise<void> {
-    this.#sound = true
+    this.#sound = false
     try {
       this.#options.onResume()
       await this.#commands.select(this.#commands.options.db ?? 0) // The client passes over a refusal of its own.
       // Where there is no memory they may be loaded already: if not, it shows.
       const loaded = this.#commands.function('LOAD', 'REPLACE', library).then(() => undefined, bare)
       await this.#receiver.subscribe(channelOf(this.#options.node))
+      this.#sound = true
       this.#noteTime(await this.#options.register().catch(async (error: unknown) => { throw await loaded ?? error }))
       if (!this.#sound) throw new Error('the connection is closed') // The receiver may be there again, and is subscribed to nothing.
       this.#beat.reset()
@@ -215,5 +216,3 @@ export class RedisLink implements LinkState {
 
 /** Without the command that failed, which the client adds: it has passwords and notifications in it. */
 const bare = (error: unknown): Error => new Error(error instanceof Error ? error.message : String(error))
-
-const channelOf = (node: string): string => `${PREFIX}to:${node}`
