@@ -24,7 +24,7 @@ export const NotificationTypeSchema = Type.String({
 
 export const MessageSchema = Type.Object({}, {
   additionalProperties: true,
-  description: 'any JSON object, at most 100 levels deep; a number arrives as a double holds it, so longer ones belong in a string',
+  description: 'any JSON object, at most 100 levels deep, without the keys `__proto__` and `constructor.prototype`; a number arrives as a double holds it, so longer ones belong in a string',
   examples: [{ title: 'New message', content: 'You have a new message' }]
 })
 

@@ -31,6 +31,7 @@ local LAYOUT = '${VERSION}'
 -- More ids than a server gives out in a ms; and, where its clock was put back, than it can have given out and lost.
 local IDS_PER_MS = 100
 local JUMP = 1000000
+local MOST_HOLES = 20
 local run
 
 local function int(n) return string.format('%d', n) end
@@ -41,22 +42,32 @@ local function time()
 end
 
 -- Where the journal stands, and the nodes that are being removed. A server that was started anew, or has become the master, may lack what was the newest:
--- the ids go on behind all that a server can have given out by now, and the nodes that were there before say what they have heard. What some have not said when that happens again is never known: all up to there counts as lost. Where there is no journal, one begins, if it is told its name.
+-- the ids go on behind all that a server can have given out by now, and the nodes that were there before say what they have heard. Where there is no journal, one begins, if it is told its name.
 local function settle(new_epoch)
   if not run then run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
   local epoch, seq, last_run, removing = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'run', 'removing'))
   if not epoch then
     if not new_epoch then return end
     epoch, seq = new_epoch, 0
-    redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'jump', 0, 'resumed', 0, 'layout', LAYOUT)
+    redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'holes', '', 'layout', LAYOUT)
   elseif last_run ~= run then
-    local jump, now = seq, time()
-    local lost, resumed, unheard = unpack(redis.call('HMGET', P .. 'journal', 'lost', 'resumed', 'unheard'))
-    if unheard and unheard ~= '' then redis.call('HSET', P .. 'journal', 'lost', int(math.max(lost, resumed))) end
-    seq = now * IDS_PER_MS > tonumber(seq) and now * IDS_PER_MS or seq + JUMP
-    redis.call('HSET', P .. 'journal', 'run', run, 'seq', int(seq), 'jump', jump, 'resumed', int(seq), 'jumped_at', int(now), 'unheard', table.concat(redis.call('ZRANGE', P .. 'nodes', 0, -1), ','))
+    local now, holes = time(), redis.call('HGET', P .. 'journal', 'holes')
+    local resumed = now * IDS_PER_MS > tonumber(seq) and now * IDS_PER_MS or seq + JUMP
+    local newest_holes = { seq .. '-' .. int(resumed) }
+    for hole in string.gmatch(holes, '%S+') do
+      if #newest_holes < MOST_HOLES then newest_holes[#newest_holes + 1] = hole end
+    end
+    seq = resumed
+    redis.call('HSET', P .. 'journal', 'run', run, 'seq', int(seq), 'holes', table.concat(newest_holes, ' '), 'jumped_at', int(now), 'unheard', table.concat(redis.call('ZRANGE', P .. 'nodes', 0, -1), ','))
   end
   return epoch, tonumber(seq), removing or ''
+end
+
+local function in_hole(seq, holes)
+  for from, to in string.gmatch(holes, '(%d+)-(%d+)') do
+    if seq > tonumber(from) and seq < tonumber(to) then return true end
+  end
+  return false
 end
 
 local function nodes_of(user)
@@ -102,7 +113,7 @@ register('sweep', sweep, { 'allow-oom' })
 /**
  * The Redis functions (https://redis.io/docs/latest/develop/programmability/functions-intro/) that every change goes through,
  * each notification all or nothing. They keep, under `PREFIX`:
- *   journal          hash    layout; epoch, seq, run, floor, lost, jump, resumed, jumped_at: see `settle`; followed_at: see `wait_ms`; what has gone of the broadcasts: see `broadcasts_gone`;
+ *   journal          hash    layout; epoch, seq, run, floor, lost, jumped_at: see `settle`; holes: `<seq>-<seq>`, newest first, between which every id that somebody has is of what was lost; followed_at: see `wait_ms`; what has gone of the broadcasts: see `broadcasts_gone`;
  *                            removing: the nodes that are being removed; unheard: those that have not said yet what they know of what was lost; parted by commas
  *   n:<audience>     zset    the notifications for a user, or '' for everybody, by their seqs: see `parse`
  *   without:<user>   zset    seqs of the broadcasts that leave him out

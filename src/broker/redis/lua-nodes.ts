@@ -73,8 +73,8 @@ local function hello(keys, args)
   local kept, layout = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'layout'))
   if kept and layout ~= LAYOUT then return redis.error_reply('ERR its layout is ' .. (layout or 'an older one') .. ', and this version reads ' .. LAYOUT) end
   local current, seq = settle(new_epoch)
-  local jump, resumed, lost, unheard = unpack(redis.call('HMGET', P .. 'journal', 'jump', 'resumed', 'lost', 'unheard'))
-  if epoch == current and heard > tonumber(jump) and heard < tonumber(resumed) and heard > tonumber(lost) then
+  local holes, lost, unheard = unpack(redis.call('HMGET', P .. 'journal', 'holes', 'lost', 'unheard'))
+  if epoch == current and heard > tonumber(lost) and in_hole(heard, holes) then
     redis.call('HSET', P .. 'journal', 'lost', int(heard))
   end
   if unheard and unheard ~= '' then redis.call('HSET', P .. 'journal', 'unheard', (string.gsub(unheard, node .. ',?', ''))) end

@@ -30,11 +30,13 @@ local function not_yet() return redis.error_reply('ERR not all nodes have said w
 
 -- Epoch and seq of the journal, and whether there may have been more after a seq that is lost; nothing: that is not known yet.
 local function standing(after)
-  local epoch, seq, lost, jump, resumed, jumped_at, unheard = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'lost', 'jump', 'resumed', 'jumped_at', 'unheard'))
-  lost = tonumber(lost or 0)
-  if after < lost or after >= tonumber(resumed or 0) or not unheard or unheard == '' then return epoch, seq, after < lost end
-  if time() < tonumber(jumped_at) + HEAR_MS then return epoch, seq end
-  return epoch, seq, after > tonumber(jump) -- One that is lost, and maybe not the last: who else could know of that is gone.
+  local epoch, seq, lost, holes, jumped_at, unheard = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'lost', 'holes', 'jumped_at', 'unheard'))
+  lost, holes, unheard = tonumber(lost or 0), holes or '', unheard or ''
+  if after < lost then return epoch, seq, true end
+  if after >= tonumber(string.match(holes, '%-(%d+)') or 0) then return epoch, seq, false end
+  if unheard ~= '' and time() < jumped_at + HEAR_MS then return epoch, seq end
+  -- Of what was lost he has some: the newest that any has heard of, or maybe not, where who could know of more is gone.
+  return epoch, seq, in_hole(after, holes) and (after ~= lost or unheard ~= '')
 end
 
 -- node, user, now, retention, limits of a user and of broadcasts, epoch and seq of the newest that he has ('': none)
