@@ -59,6 +59,7 @@ t.test('a node that is away closes them when it is back, and none that was opene
   const way = await openWay(t, redis.port)
   const here = await build(t, { BROKER_URL: redis.url })
   const away = await build(t, { BROKER_URL: `redis://127.0.0.1:${way.port}` })
+  const isReady = async () => (await fetch(`http://127.0.0.1:${away.port}/health/ready`)).status === 200
   const his = await connect(t, addressOf(away, 'ada'))
   const other = await connect(t, addressOf(away, 'ben'))
   for (const client of [his, other]) await client.next()
@@ -70,11 +71,12 @@ t.test('a node that is away closes them when it is back, and none that was opene
   await way.mend()
 
   t.equal((await his.closed).code, 4503)
+  await until(isReady, 10_000)
   const again = await connect(t, addressOf(away, 'ada'))
   await again.next()
   way.cut()
   await way.mend()
-  await until(async () => (await fetch(`http://127.0.0.1:${away.port}/health/ready`)).status === 200, 10_000)
+  await until(isReady, 10_000)
   for (const client of [other, later, again]) {
     client.send({ type: 'ping' })
     t.match(await client.next(), { type: 'pong' })

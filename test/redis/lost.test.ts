@@ -226,7 +226,7 @@ t.test('Redis comes back empty: no node says that a user of another is offline, 
     await sleep(1500)
     way.cut()
     await startRedis(t, { port: redis.port })
-    await sleep(300)
+    await until(() => redis.cli('HEXISTS', `${PREFIX}journal`, 'followed_at') === '1', 10_000) // The other one is back, and waits.
     await way.mend()
   }
   const answers: unknown[] = []

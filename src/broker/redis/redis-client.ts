@@ -1,7 +1,8 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import { readRedisUrl } from './redis-url.js'
 
-const MAX_BACK_OFF_MS = 1000
+/** A fraction of the time that nodes wait for each other where a journal is new. */
+const MAX_BACK_OFF_MS = 500
 const CONNECT_TIMEOUT_MS = 2000
 
 /** A connection to Redis, which begins at once and is made again whenever it ends; what it was asked meanwhile fails, and is not asked again. */
