@@ -8,10 +8,16 @@ import { watch, type Watched } from './state.js'
 /** In seconds: from a journal in memory to a Redis that is given up. */
 const buckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
+/** As many as are told to the library together. */
+const TOLD_AT_ONCE = 256
+
 /** What happens, as it is told, and how things stand, as they are found when somebody asks: for Prometheus. Knows no notification and no user. */
 export class Metrics {
   /** Everything of one service. What is of the process is in `processRegistry`. */
   readonly registry = new Registry()
+
+  /** What is to be told to the library when there is much of it, or when somebody asks: alone each costs several times as much, as by then nothing of the library is in the caches. */
+  readonly #untold: Array<() => void> = []
 
   readonly #connects = this.#counter('herald_connects_total', 'Sockets that were opened.', ['kind'])
   readonly #closes = this.#counter('herald_closes_total', 'Connections that ended, by close code and by the reason that the service had; `peer`: the client ended it, or the network.', ['code', 'reason'])
@@ -42,23 +48,23 @@ export class Metrics {
 
   /** A socket of this user (null: anonymous) was opened. */
   connected (userId: string | null): void {
-    this.#connects.inc({ kind: userId === null ? 'anonymous' : 'user' })
+    this.#later(() => { this.#connects.inc({ kind: userId === null ? 'anonymous' : 'user' }) })
   }
 
   resumed (resume: Resume): void {
-    this.#resumes.inc({ resume })
+    this.#later(() => { this.#resumes.inc({ resume }) })
   }
 
   ended ({ code, cause }: End): void {
-    this.#closes.inc({ code: cause !== undefined || isStandard(code) ? code : 'other', reason: cause ?? 'peer' })
+    this.#later(() => { this.#closes.inc({ code: cause !== undefined || isStandard(code) ? code : 'other', reason: cause ?? 'peer' }) })
   }
 
   refused (kind: 'upgrade' | 'request', code: ErrorCode): void {
-    this.#refusals.inc({ kind, code })
+    this.#later(() => { this.#refusals.inc({ kind, code }) })
   }
 
   answered (method: string, route: string, status: number, ms: number): void {
-    this.#answered.observe({ method, route, status }, ms / 1000)
+    this.#later(() => { this.#answered.observe({ method, route, status }, ms / 1000) })
   }
 
   /** Follows the publishing of a notification to its end. */
@@ -67,11 +73,15 @@ export class Metrics {
     const since = performance.now()
     try {
       const published = await publishing
-      if (!published.repeated) this.#published.observe({ kind }, secondsSince(since))
-      this.#notifications.inc({ kind, outcome: published.repeated ? 'repeated' : 'sent' })
+      const { repeated } = published
+      const seconds = secondsSince(since)
+      this.#later(() => {
+        if (!repeated) this.#published.observe({ kind }, seconds)
+        this.#notifications.inc({ kind, outcome: repeated ? 'repeated' : 'sent' })
+      })
       return published
     } catch (error) {
-      this.#notifications.inc({ kind, outcome: error instanceof AppError ? error.code : 'internal_error' })
+      this.#later(() => { this.#notifications.inc({ kind, outcome: error instanceof AppError ? error.code : 'internal_error' }) })
       throw error
     }
   }
@@ -81,24 +91,39 @@ export class Metrics {
     const kind = kindOf(notification)
     const since = performance.now()
     const reach = await delivering
-    this.#deliveries.inc({ kind }, reach.connections)
-    if (reach.connections > 0) this.#delivered.observe({ kind }, secondsSince(since))
+    const { connections } = reach
+    const seconds = secondsSince(since)
+    this.#later(() => {
+      this.#deliveries.inc({ kind }, connections)
+      if (connections > 0) this.#delivered.observe({ kind }, seconds)
+    })
     return reach
   }
 
   /** Follows a write of the journal to its end, good or bad. */
   committing (write: Promise<unknown>): void {
     const since = performance.now()
-    const done = () => { this.#committed.observe(secondsSince(since)) }
+    const done = () => {
+      const seconds = secondsSince(since)
+      this.#later(() => { this.#committed.observe(seconds) })
+    }
     write.then(done, done)
   }
 
+  #later (tell: () => void): void {
+    if (this.#untold.push(tell) >= TOLD_AT_ONCE) this.#tell()
+  }
+
+  #tell (): void {
+    for (const tell of this.#untold.splice(0)) tell()
+  }
+
   #counter<L extends string> (name: string, help: string, labelNames: L[]): Counter<L> {
-    return new Counter({ name, help, labelNames, registers: [this.registry] })
+    return new Counter({ name, help, labelNames, registers: [this.registry], collect: () => { this.#tell() } })
   }
 
   #histogram<L extends string> (name: string, help: string, labelNames: L[]): Histogram<L> {
-    return new Histogram({ name, help, labelNames, buckets, registers: [this.registry] })
+    return new Histogram({ name, help, labelNames, buckets, registers: [this.registry], collect: () => { this.#tell() } })
   }
 }
 
