@@ -1,10 +1,11 @@
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { AnsweredSocket } from '../src/answered-socket.js'
 import { AppError, type ErrorCode, errorEntry } from '../src/errors.js'
 import { loggedUrl } from '../src/log.js'
-import { toProblem } from '../src/protocol/problem.js'
+import { type Problem, toProblem } from '../src/protocol/problem.js'
 import { validationError } from '../src/protocol/validator.js'
 
 /** The errors of the framework that have a code of ours. */
@@ -40,18 +41,19 @@ const isForeign = (error: unknown): boolean =>
 export function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = toAppError(error, request)
   const { code } = known
-  const { retryAfter } = errorEntry(code)
+  const { retryAfter, challenge } = errorEntry(code)
   const problem = toProblem(known)
-  request.server.heraldMetrics.refused(request.ws ? 'upgrade' : 'request', code)
+  const upgrade = request.ws || isUpgrade(request) // The first is not known where the router has refused it.
+  request.server.heraldMetrics.refused(upgrade ? 'upgrade' : 'request', code)
   if (code === 'internal_error') request.log.error({ err: error }, 'failed')
   else request.log.info({ code, status: problem.status, ...(!quotes(known) && { detail: problem.detail }), ip: request.ip, url: loggedUrl(request.url) }, 'refused')
 
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
-  if (problem.status === 401) reply.header('www-authenticate', 'Bearer') // RFC 9110 §15.5.2
+  if (challenge !== undefined) reply.header('www-authenticate', challenge)
   if (problem.status === 426) { // RFC 9110 §15.5.22, RFC 6455 §4.2.2
-    const connection = request.ws || request.headers.connection === 'close' ? 'upgrade, close' : 'upgrade'
+    const connection = upgrade || !reply.raw.shouldKeepAlive ? 'upgrade, close' : 'upgrade'
     reply.headers({ 'sec-websocket-version': '13', upgrade: 'websocket', connection })
-  } else if (request.ws) {
+  } else if (upgrade) {
     reply.header('connection', 'close')
   }
   reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem)
@@ -63,9 +65,10 @@ const quotes = ({ code }: AppError): boolean => code === 'invalid_json' || code 
 /** Headers of an answer that no hook sees. */
 const unhooked = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }
 
-/** Answers an address that the router cannot read. No hooks run then, so the socket of a refused upgrade is ended here. */
+const isUpgrade = ({ raw }: { raw: IncomingMessage & { upgrade?: boolean } }): boolean => raw.upgrade === true
+
+/** Answers an address that the router cannot read: no hooks run then. */
 export function sendRouterProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  reply.raw.once('finish', () => { request.raw.socket.destroySoon() })
   reply.headers({ ...unhooked, 'x-request-id': request.id })
   sendProblem(error, request, reply)
 }
@@ -78,8 +81,19 @@ export function answerClientError (this: FastifyInstance, error: NodeJS.ErrnoExc
   const problem = toProblem(new AppError(code))
   this.heraldMetrics.refused('request', code)
   this.log.info({ code, cause: error.code, ip: socket.remoteAddress }, 'refused')
-  const body = JSON.stringify(problem)
-  if (socket.writable) {
+  socket.pause()
+  breakOff(socket, problem)
+}
+
+/** Behind the answers to what was asked before on the same connection (RFC 9112 §9.3.2), and not in the middle of one. */
+function breakOff (socket: Socket & AnsweredSocket, problem: Problem): void {
+  const { _httpMessage: answer } = socket
+  if (answer?.req.complete === true && !socket.destroyed) {
+    answer.once('close', () => { breakOff(socket, problem) })
+    return
+  }
+  if (socket.writable && answer?.headersSent !== true) {
+    const body = JSON.stringify(problem)
     const headers = { ...unhooked, 'content-type': 'application/problem+json', 'content-length': Buffer.byteLength(body), connection: 'close' }
     socket.write(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`)
   }

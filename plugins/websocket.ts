@@ -1,10 +1,11 @@
 import { EventEmitter } from 'node:events'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import websocket, { type WebSocket } from '@fastify/websocket'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import type { AnsweredSocket } from '../src/answered-socket.js'
 
 export interface WebsocketOptions {
   maxMessageBytes: number
@@ -21,9 +22,6 @@ const MAX_PIECES = 1024
 
 /** Pongs that may wait to be written to one socket. */
 const MAX_WAITING_PONGS = 60
-
-/** With a private field of Node: the answer that is being sent, and after it the next. */
-type AnsweredSocket = Duplex & { _httpMessage?: ServerResponse | null }
 
 /**
  * Upgrades, and the route constraint `upgrade: 'none'` for a resource that shares its path with a socket.
@@ -71,7 +69,7 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
         serveWithoutUpgrade(fastify.server, request, socket, head)
         return
       }
-      if (socket instanceof Socket) socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => { socket.destroy() })
+      if (socket instanceof Socket) socket.setTimeout(HANDSHAKE_TIMEOUT_MS, destroy)
       upgrades.emit('upgrade', request, socket, head)
       endAnswered(request, socket)
     })
@@ -95,6 +93,11 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
       socket.off('error', cutOff).off('timeout', cutOff)
     })
   }
+}
+
+/** Stays on the socket for as long as that lives, and so holds nothing of the request. */
+function destroy (this: Socket): void {
+  this.destroy()
 }
 
 /** Ends the socket of an upgrade that is answered instead, behind the answer. The library does so only for a request that it has seen, which it has not where an earlier hook refuses it or it is for no route. */

@@ -25,13 +25,14 @@ byId('send-form').addEventListener('submit', async (event) => {
   sending = true
   const announced = setTimeout(() => { show('pending', 'Sending…', {}, []) }, SHOW_SENDING_MS)
   const { path, body } = readForm()
+  const type = byId('send-target').value
   const what = JSON.stringify([path, body])
   if (unanswered?.what !== what) unanswered = { what, key: newKey() }
   const { ok, status, answer } = await post(path, body, byId('token').value.trim(), unanswered.key)
   clearTimeout(announced)
   sending = false
   if (status !== undefined) unanswered = undefined
-  addEntry({ direction: 'rest', type: byId('send-target').value, value: { status, answer, path, body }, failed: !ok })
+  addEntry({ direction: 'rest', type, value: { status, answer, path, body }, failed: !ok })
   if (ok) showOutcome(answer)
   else showProblem({ status, ...answer })
 })

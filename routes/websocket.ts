@@ -11,7 +11,7 @@ import { receive, receivePing, receivePong } from '../src/connections/receive.js
 import { takePongs } from '../src/connections/take-pongs.js'
 import { TimeSlices } from '../src/connections/time-slices.js'
 import { WsTransport } from '../src/connections/ws-transport.js'
-import { AppError, type ErrorCode } from '../src/errors.js'
+import { AppError, type CloseCode, type ErrorCode } from '../src/errors.js'
 import { SocketQuerySchema, UserParamsSchema } from '../src/protocol/rest.js'
 
 declare module 'fastify' {
@@ -31,6 +31,9 @@ export interface WebsocketRoutesOptions {
 
 /** A close frame without a code (RFC 6455 §7.4.1). */
 const NO_STATUS = 1005
+
+/** What `ws` closes for by itself, without a text, and the table has a code for. */
+const faults: Record<number, CloseCode> = { 1007: 'invalid_utf8', 1009: 'too_large' }
 
 /** What a socket can be refused with, beside a user id that is none. */
 const refusals: ErrorCode[] = [
@@ -144,9 +147,10 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     // `ws` closes by itself when the peer does, or breaks the protocol: what was queued goes first, and nothing may follow.
     const { close: shakeHands } = socket
     const close: WebSocket['close'] = (...args) => {
-      const [code = NO_STATUS, reason = ''] = args
+      const [code = NO_STATUS, reason] = args
+      const fault = reason === undefined ? faults[code] : undefined // When the peer closes, there is one.
       connection.flush()
-      connection.closed(code, reason.toString())
+      connection.closed(code, reason?.toString() ?? '', fault)
       shakeHands.apply(socket, args)
     }
     socket.close = close

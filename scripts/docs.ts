@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { TSchema } from '@sinclair/typebox'
-import { type ErrorCode, errorEntry, errors } from '../src/errors.js'
+import { errorCodes, errorEntry } from '../src/errors.js'
 import { clientFrames } from '../src/protocol/client-frames.js'
 import { BroadcastOutcomeSchema, DisconnectOutcomeSchema, NotifyOutcomeSchema, StatsReplySchema } from '../src/protocol/rest.js'
 import { serverFrames } from '../src/protocol/server-frames.js'
@@ -27,7 +27,7 @@ const tables: Record<string, () => string> = {
   'client-frames': () => frameTable(clientFrames),
   'server-frames': () => frameTable(serverFrames),
 
-  errors: () => table(['code', 'HTTP status', 'close code', 'what it says'], (Object.keys(errors) as ErrorCode[]).map((name) => {
+  errors: () => table(['code', 'HTTP status', 'close code', 'what it says'], errorCodes.map((name) => {
     const { status, close, text } = errorEntry(name)
     return [code(name), String(status ?? ''), String(close ?? ''), text]
   })),

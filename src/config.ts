@@ -183,7 +183,8 @@ function isOrigin (text: string): boolean {
 /** An address, a range like 10.0.0.0/8, or one of the names that Fastify's `trustProxy` knows. */
 function isAddressRange (value: string): boolean {
   if (['loopback', 'linklocal', 'uniquelocal'].includes(value)) return true
-  const [address = '', bits = isIP(address) === 6 ? '128' : '32'] = value.split('/')
+  const [address = '', bits = isIP(address) === 6 ? '128' : '32', ...more] = value.split('/')
+  if (more.length > 0 || !/^[1-9]\d*$/.test(bits)) return false
   try {
     new BlockList().addSubnet(address, Number(bits), isIP(address) === 6 ? 'ipv6' : 'ipv4')
     return true

@@ -7,6 +7,8 @@ interface ErrorEntry {
   close?: number
   /** Seconds, sent as `Retry-After`. */
   retryAfter?: number
+  /** What is said as `WWW-Authenticate` (RFC 6750 §3). */
+  challenge?: string
   /** Title of the problem, and reason of the close: at most 123 bytes (RFC 6455 §5.5.1). */
   text: string
 }
@@ -23,7 +25,7 @@ export const errors = {
   slow_consumer: { close: 4001, text: 'slow_consumer: too much waited for this connection' },
   heartbeat_timeout: { close: 4002, text: 'heartbeat_timeout: nothing was heard from this connection' },
   rate_limited: { close: 4029, text: 'rate_limited: too many frames a second' },
-  token_expired: { status: 401, close: 4401, text: 'token_expired: the token has expired' },
+  token_expired: { status: 401, challenge: 'Bearer error="invalid_token"', close: 4401, text: 'token_expired: the token has expired' },
   disconnected_by_operator: { close: 4503, text: 'disconnected_by_operator: an operator has ended this connection' },
 
   invalid_json: { status: 400, text: 'This is not acceptable JSON' },
@@ -33,10 +35,10 @@ export const errors = {
 
   invalid_url: { status: 400, text: 'The address is not percent-encoded UTF-8' },
   invalid_request: { status: 400, text: 'The request does not have the required form' },
-  token_required: { status: 401, text: 'A token is required' },
-  token_invalid: { status: 401, text: 'The token is not valid' },
-  wrong_user: { status: 403, text: 'The token is of another user' },
-  scope_missing: { status: 403, text: 'The token does not have the scope' },
+  token_required: { status: 401, challenge: 'Bearer', text: 'A token is required' },
+  token_invalid: { status: 401, challenge: 'Bearer error="invalid_token"', text: 'The token is not valid' },
+  wrong_user: { status: 403, challenge: 'Bearer error="insufficient_scope"', text: 'The token is of another user' },
+  scope_missing: { status: 403, challenge: 'Bearer error="insufficient_scope"', text: 'The token does not have the scope' },
   anonymous_forbidden: { status: 403, text: 'Anonymous connections are not allowed' },
   origin_forbidden: { status: 403, text: 'Pages of this origin may not connect' },
   key_required: { status: 403, text: 'Without a key the service answers on loopback only' },
@@ -60,6 +62,9 @@ export type ErrorCode = keyof typeof errors
 export type CloseCode = { [C in ErrorCode]: (typeof errors)[C] extends { close: number } ? C : never }[ErrorCode]
 
 export const errorEntry = (code: ErrorCode): ErrorEntry => errors[code]
+
+export const errorCodes = Object.keys(errors) as ErrorCode[]
+export const closeCodes = errorCodes.filter((code): code is CloseCode => errorEntry(code).close !== undefined)
 
 /** A fault of the caller, or a refusal: `detail` is shown to him, `field` is what it is about. Fastify answers one that nobody catches with its `statusCode`. */
 export class AppError extends Error {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import t from 'tap'
 import { addressOf, build, type Service } from './support/app.js'
 import { connect, refusal } from './support/client.js'
+import { scrape } from './support/metrics.js'
 import { connectRaw } from './support/raw-client.js'
 
 t.test('a frame that is not understood is answered, and the connection stays', async (t) => {
@@ -53,6 +54,8 @@ t.test('what a frame must not be', async (t) => {
   t.match(await send(Buffer.from('{"type":"ping"}')), { code: 1003 })
   t.match(await send(JSON.stringify({ type: 'ping', id: 'x'.repeat(100) })), { code: 1009 })
   t.match(await invalidUtf8.closed, { code: 1007 })
+  const closes = await scrape(`http://127.0.0.1:${service.port}`)
+  for (const labels of ['code="1003",reason="binary_frame"', 'code="1007",reason="invalid_utf8"', 'code="1009",reason="too_large"']) t.equal(closes.value(`herald_closes_total{${labels}}`), 1, labels)
   t.equal(service.app.connections.getTotalConnectionsCount(), 0)
 })
 

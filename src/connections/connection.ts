@@ -198,10 +198,10 @@ export class Connection implements Identity {
     this.#transport.terminate()
   }
 
-  /** The socket is closed, or closes by itself: nothing can be sent any more. */
-  closed (code: number, reason: string): void {
+  /** The socket is closed, or closes by itself, for a `cause` that it has found: nothing can be sent any more. */
+  closed (code: number, reason: string, cause?: CloseCode): void {
     if (this.#ended) return
-    this.#end({ code, reason })
+    this.#end({ code, reason, ...(cause !== undefined && { cause }) })
     this.#outbox?.clear()
   }
 

@@ -1,6 +1,6 @@
 import type { TSchema } from '@sinclair/typebox'
 import { SUBPROTOCOL } from '../access/token.js'
-import { type ErrorCode, errorEntry, errors } from '../errors.js'
+import { closeCodes, errors } from '../errors.js'
 import { clientFrames } from './client-frames.js'
 import { bearerScheme } from './openapi.js'
 import { SocketQuerySchema, UserParamsSchema } from './rest.js'
@@ -14,14 +14,11 @@ A frame that is not accepted is answered by \`error\`, and the connection stays 
 
 A refused upgrade is an HTTP status with a problem (RFC 9457): see openapi.json.`
 
-const closeCodes = (Object.keys(errors) as ErrorCode[]).flatMap((code) => {
-  const { close, text } = errorEntry(code)
-  return close === undefined ? [] : { code: close, name: code, description: text }
-}).sort((one, other) => one.code - other.code)
+const closes = closeCodes.map((name) => ({ code: errors[name].close, name, description: errors[name].text })).sort((one, other) => one.code - other.code)
 
 const closing = `Close codes (RFC 6455 §7.4); those from 4000 to 4499 mean come back, those from 4500 on do not:
 
-${closeCodes.map(({ code, name, description }) => `- ${code} \`${name}\`: ${description}`).join('\n')}`
+${closes.map(({ code, name, description }) => `- ${code} \`${name}\`: ${description}`).join('\n')}`
 
 /** The parties, by who sends: a frame of one name may go both ways. */
 const frames = { server: serverFrames, client: clientFrames }
@@ -84,9 +81,9 @@ export function describeFrames (prefix: string, host: string, secure: boolean): 
       user: channel(`${prefix}/{user_id}`, {
         summary: 'the socket of a user: his notifications, and broadcasts',
         parameters: { user_id: { description: user.description, examples: user.examples } },
-        'x-close-codes': closeCodes
+        'x-close-codes': closes
       }),
-      anonymous: channel(prefix, { summary: 'a socket without a user, where that is allowed: broadcasts only', 'x-close-codes': closeCodes })
+      anonymous: channel(prefix, { summary: 'a socket without a user, where that is allowed: broadcasts only', 'x-close-codes': closes })
     },
     operations: {
       sendToUser: operation('user', 'send', 'server', 'what the server sends'),

@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode, errorEntry, errors } from '../errors.js'
+import { AppError, type ErrorCode, errorEntry } from '../errors.js'
 import { toProblem } from './problem.js'
 
 /** How a token comes with a request (RFC 6750 §2.1). */
@@ -10,7 +10,7 @@ export const bearerScheme = {
 } as const
 
 /** What any address can be answered with, before anybody has looked at it. */
-const anywhere = (Object.keys(errors) as ErrorCode[]).filter((code) => code === 'request_timeout' || code === 'headers_too_large')
+const anywhere = ['request_timeout', 'headers_too_large'] as const
 
 /** What stands above the description of the addresses. */
 export const intro = `Notifications over WebSocket: services POST them, to one user or to all, and whoever holds a socket gets them.
@@ -20,7 +20,7 @@ An error is \`application/problem+json\` (RFC 9457). Every answer to a request t
 
 /** What is sent along with a refusal of one of these codes. */
 const headersFor = (codes: ErrorCode[], status: number): object => ({
-  ...(status === 401 && { 'WWW-Authenticate': { type: 'string', description: '`Bearer`' } }),
+  ...(codes.some((code) => errorEntry(code).challenge !== undefined) && { 'WWW-Authenticate': { type: 'string', description: '`Bearer`, and what is wrong with the token (RFC 6750 §3)' } }),
   ...(status === 426 && { Upgrade: { type: 'string', description: '`websocket`' } }),
   ...(codes.some((code) => errorEntry(code).retryAfter !== undefined) && {
     'Retry-After': { type: 'integer', minimum: 0, description: 'seconds after which it is worth trying again' }

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { type AppError, type ErrorCode, errorEntry, errors } from '../errors.js'
+import { type AppError, type ErrorCode, errorCodes, errorEntry } from '../errors.js'
 
-const refusals = (Object.keys(errors) as ErrorCode[]).filter((code) => errorEntry(code).status !== undefined)
+const refusals = errorCodes.filter((code) => errorEntry(code).status !== undefined)
 
 /** An RFC 9457 problem: what a refused request or upgrade is answered with. */
 export const ProblemSchema = Type.Object({
@@ -23,7 +23,6 @@ export const ProblemSchema = Type.Object({
 })
 export type Problem = Static<typeof ProblemSchema>
 
-export function toProblem ({ code, message, field }: AppError): Problem {
-  const { status = 500, text } = errorEntry(code)
-  return { type: `urn:herald:error:${code}`, title: text, status, detail: message, code, ...(field !== undefined && { field }) }
+export function toProblem ({ code, statusCode, message, field }: AppError): Problem {
+  return { type: `urn:herald:error:${code}`, title: errorEntry(code).text, status: statusCode, detail: message, code, ...(field !== undefined && { field }) }
 }

@@ -43,6 +43,19 @@ t.test('a 401 says how to come in', async (t) => {
   t.match(response.headers.get('www-authenticate'), 'Bearer')
 })
 
+t.test('and what is wrong with a token (RFC 6750 §3)', async (t) => {
+  const service = await build(t)
+  const challenge = async (address: string, headers: Record<string, string> = {}) => (await fetch(address, { headers })).headers.get('www-authenticate')
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+  t.equal(await challenge(`${service.http}/stats`), 'Bearer')
+  t.equal(await challenge(`${service.http}/stats`, bearer('x')), 'Bearer error="invalid_token"')
+  t.equal(await challenge(`${service.http}/stats`, bearer(sign({ scope: 'stats:read', exp: 1 }))), 'Bearer error="invalid_token"')
+  t.equal(await challenge(`${service.http}/stats`, bearer(sign({ sub: 'ada' }))), 'Bearer error="insufficient_scope"')
+  t.equal(await challenge(`${service.http}/ben`, bearer(sign({ sub: 'ada' }))), 'Bearer error="insufficient_scope"')
+  t.equal(await challenge(`${service.http}/nowhere/at/all`), null)
+})
+
 t.test('without a key, a user is believed, but a token is checked when it is there', async (t) => {
   const service = await build(t, { JWT_SECRET: '' })
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { ServerResponse } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { queryObjects } from 'node:v8'
@@ -122,10 +122,13 @@ t.test('of files that were asked for and not read none stays open', async (t) =>
 
 t.test('a socket does not keep the request that it came with', async (t) => {
   const service = await build(t, { MAX_CONNECTIONS_PER_USER: 0 })
+  const requests: Array<WeakRef<IncomingMessage>> = []
+  service.app.server.on('upgrade', (request: IncomingMessage) => { requests.push(new WeakRef(request)) })
   const clients = await Promise.all(Array.from({ length: 50 }, async () => await connect(t, addressOf(service, 'ada'))))
   for (const client of clients) await client.next()
 
   t.ok(queryObjects(ServerResponse, { format: 'count' }) < 10)
+  t.strictSame(requests.filter((request) => request.deref() !== undefined), [])
 })
 
 t.test('who does not read his answer is cut off after a while; a socket of a client is not', async (t) => {

@@ -58,6 +58,11 @@ t.test('a folder is one of this machine', async (t) => {
   for (const url of ['file:', 'file://', 'file://data']) t.match(problemsOf({ BROKER_URL: url }), [/^BROKER_URL must be/], url)
 })
 
+t.test('a proxy is named by an address, a range or a word', async (t) => {
+  for (const proxies of ['10.0.0.1', '10.0.0.0/8', '2001:db8::/32', 'loopback']) t.strictSame(readConfig({ TRUST_PROXY: proxies }).trustProxy, [proxies])
+  for (const proxies of ['0.0.0.0/0', '::/0', '10.0.0.0/', '10.0.0.0/08', '10.0.0.0/0x8', '10.0.0.0/8/8', '10.0.0.0/33']) t.match(problemsOf({ TRUST_PROXY: proxies }), [/^TRUST_PROXY /], proxies)
+})
+
 t.test('every problem is named', async (t) => {
   const problems = problemsOf({
     PORT: 'abc',
