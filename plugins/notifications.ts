@@ -34,6 +34,10 @@ const notificationsPlugin: FastifyPluginAsync<NotificationsOptions> = async (fas
     deliver: (notification) => metrics.delivered(notification, tracer === undefined ? deliver(notification) : tracer.deliver(notification, deliver)),
     onCommit: (write) => { metrics.committing(write) },
     onWarning: (text) => { fastify.log.warn(text) },
+    onLost (told) {
+      metrics.resumed('gap', told)
+      fastify.log.warn({ told }, 'the journal was lost, and everybody is told of a gap')
+    },
     onTrouble (error) {
       if (error === undefined) fastify.log.info('notifications are kept again')
       else fastify.log.error({ err: error }, 'notifications cannot be kept, and are refused')

@@ -117,6 +117,8 @@ export interface BrokerCallbacks {
   onTrouble: (error: unknown) => void
   /** What is kept may be lost by how something is set up. */
   onWarning?: (text: string) => void
+  /** The journal is gone, and another one in its place; so many sockets were told of a gap. */
+  onLost?: (told: number) => void
   /** Notifications are being kept; settles when they are, or are not. */
   onCommit?: (write: Promise<unknown>) => void
 }

@@ -32,8 +32,8 @@ export interface LocalConnections {
   closeHere: (userId: string, openedBefore?: number) => number
   /** Notifications beyond the `seq` `after` may have been missed: from here on every connection reads what it lacks from the journal first. */
   rejoinAll: (readerOf: (userId: string | null) => ReadPage, after: number) => void
-  /** The journal is another one: every connection is told of a gap, as if it had come back, and goes on with what there is in this one. */
-  welcomeAnew: (replayOf: (userId: string | null) => Replay, now: number) => void
+  /** The journal is another one: every connection is told of a gap, as if it had come back, and goes on with what there is in this one: how many were told. */
+  welcomeAnew: (replayOf: (userId: string | null) => Replay, now: number) => number
 }
 
 /** The other nodes. */

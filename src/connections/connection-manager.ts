@@ -120,8 +120,8 @@ export class ConnectionManager implements LocalConnections {
     rejoinAll(this.#users, this.#fanOut, readerOf, after)
   }
 
-  welcomeAnew (replayOf: (userId: string | null) => Replay, now: number): void {
-    welcomeAnew(this.#users, this.#fanOut, replayOf, now)
+  welcomeAnew (replayOf: (userId: string | null) => Replay, now: number): number {
+    return welcomeAnew(this.#users, this.#fanOut, replayOf, now)
   }
 
   /** See `Heartbeats.sweep`. */

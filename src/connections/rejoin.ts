@@ -12,14 +12,18 @@ export function rejoinAll (users: UserIndex, fanOut: FanOut, readerOf: (userId: 
 }
 
 /** See `LocalConnections.welcomeAnew`. */
-export function welcomeAnew (users: UserIndex, fanOut: FanOut, replayOf: (userId: string | null) => Replay, now: number): void {
+export function welcomeAnew (users: UserIndex, fanOut: FanOut, replayOf: (userId: string | null) => Replay, now: number): number {
+  let told = 0
   catchUpAll(users, fanOut)
   fanOut.reset()
   users.forEach((connection) => {
     const replay = replayOf(connection.userId)
     connection.rejoin(replay.read, undefined)
-    if (connection.welcomed) connection.send(statusFrame(connection, replay, 'gap', users.size, now))
+    if (!connection.welcomed) return
+    connection.send(statusFrame(connection, replay, 'gap', users.size, now))
+    told++
   })
+  return told
 }
 
 /** What was handed over is not missed, even where it is not written yet. */

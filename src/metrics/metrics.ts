@@ -1,7 +1,7 @@
 import { Counter, Histogram, Registry } from 'prom-client'
 import type { Draft, Notification, Published, Reach } from '../broker/broker.js'
 import type { End } from '../connections/connection-owner.js'
-import { AppError, type CloseCode, type ErrorCode, errorEntry, errors } from '../errors.js'
+import { AppError, closeCodes, type ErrorCode, errors } from '../errors.js'
 import type { Resume } from '../protocol/server-frames.js'
 import { watch, type Watched } from './state.js'
 
@@ -22,7 +22,7 @@ export class Metrics {
   readonly #connects = this.#counter('herald_connects_total', 'Sockets that were opened.', ['kind'])
   readonly #closes = this.#counter('herald_closes_total', 'Connections that ended, by close code and by the reason that the service had; `peer`: the client ended it, or the network.', ['code', 'reason'])
   readonly #refusals = this.#counter('herald_refusals_total', 'Requests and upgrades that were refused, by the code of the error (see the README).', ['kind', 'code'])
-  readonly #resumes = this.#counter('herald_resumes_total', 'How the return of a client went; `none`: it did not ask, `gap`: it missed something that is no longer there.', ['resume'])
+  readonly #resumes = this.#counter('herald_resumes_total', 'How the return of a client went; `none`: it did not ask, `gap`: it missed something that is no longer there, or may have, which open sockets are told as well when Redis has lost everything.', ['resume'])
   readonly #notifications = this.#counter('herald_notifications_total', 'Notifications that were published here; `repeated`: the idempotency key was known, so it was not sent again. Else the code of the error.', ['kind', 'outcome'])
   readonly #deliveries = this.#counter('herald_deliveries_total', 'Sockets of this node that a notification was handed to.', ['kind'])
   readonly #published = this.#histogram('herald_publish_duration_seconds', 'From an accepted notification until it was kept, written to every socket on every node, and could be answered.', ['kind'])
@@ -32,7 +32,7 @@ export class Metrics {
 
   constructor () {
     // What an alert looks for is there before it happens first, so that the first time is an increase.
-    for (const [reason, { close }] of closeEntries()) this.#closes.inc({ code: close, reason }, 0)
+    for (const reason of closeCodes) this.#closes.inc({ code: errors[reason].close, reason }, 0)
     for (const kind of ['user', 'anonymous']) this.#connects.inc({ kind }, 0)
     for (const resume of ['none', 'caught_up', 'gap']) this.#resumes.inc({ resume }, 0)
     for (const kind of ['notify', 'broadcast']) {
@@ -51,8 +51,8 @@ export class Metrics {
     this.#later(() => { this.#connects.inc({ kind: userId === null ? 'anonymous' : 'user' }) })
   }
 
-  resumed (resume: Resume): void {
-    this.#later(() => { this.#resumes.inc({ resume }) })
+  resumed (resume: Resume, count = 1): void {
+    this.#later(() => { this.#resumes.inc({ resume }, count) })
   }
 
   ended ({ code, cause }: End): void {
@@ -133,10 +133,3 @@ const secondsSince = (since: number): number => (performance.now() - since) / 10
 
 /** The codes that RFC 6455 §7.4.1 and its registry know; a peer may send thousands of others. */
 const isStandard = (code: number): boolean => code >= 1000 && code <= 1015
-
-function closeEntries (): Array<[CloseCode, { close: number }]> {
-  return (Object.keys(errors) as ErrorCode[]).flatMap((name) => {
-    const { close } = errorEntry(name)
-    return close === undefined ? [] : [[name as CloseCode, { close }]]
-  })
-}

@@ -41,6 +41,13 @@ local function time()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
+local function in_hole(seq, holes)
+  for from, to in string.gmatch(holes, '(%d+)-(%d+)') do
+    if seq > tonumber(from) and seq < tonumber(to) then return true end
+  end
+  return false
+end
+
 -- Where the journal stands, and the nodes that are being removed. A server that was started anew, or has become the master, may lack what was the newest:
 -- the ids go on behind all that a server can have given out by now, and the nodes that were there before say what they have heard. Where there is no journal, one begins, if it is told its name.
 local function settle(new_epoch)
@@ -51,7 +58,9 @@ local function settle(new_epoch)
     epoch, seq = new_epoch, 0
     redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'holes', '', 'layout', LAYOUT)
   elseif last_run ~= run then
-    local now, holes = time(), redis.call('HGET', P .. 'journal', 'holes')
+    local now, holes, lost, unheard = time(), unpack(redis.call('HMGET', P .. 'journal', 'holes', 'lost', 'unheard'))
+    -- What some have not said of the loss before is never known: the newest that any has heard of may not have been the last.
+    if unheard and unheard ~= '' and in_hole(tonumber(lost), string.match(holes, '^%S*')) then redis.call('HSET', P .. 'journal', 'lost', int(lost) .. '.5') end
     local resumed = now * IDS_PER_MS > tonumber(seq) and now * IDS_PER_MS or seq + JUMP
     local newest_holes = { seq .. '-' .. int(resumed) }
     for hole in string.gmatch(holes, '%S+') do
@@ -61,13 +70,6 @@ local function settle(new_epoch)
     redis.call('HSET', P .. 'journal', 'run', run, 'seq', int(seq), 'holes', table.concat(newest_holes, ' '), 'jumped_at', int(now), 'unheard', table.concat(redis.call('ZRANGE', P .. 'nodes', 0, -1), ','))
   end
   return epoch, tonumber(seq), removing or ''
-end
-
-local function in_hole(seq, holes)
-  for from, to in string.gmatch(holes, '(%d+)-(%d+)') do
-    if seq > tonumber(from) and seq < tonumber(to) then return true end
-  end
-  return false
 end
 
 local function nodes_of(user)

@@ -67,7 +67,7 @@ end
 
 -- node, new epoch, epoch and seq of the newest that it has heard, when it was last here, in ms, or 0. What was kept of its users stands until it tells of them
 -- anew. It is told where the journal stands, and the time; the users whose sockets it should have closed since it was here, each with when that was; for how
--- long, in ms, it waits, and says this again; the open sockets of the others.
+-- long, in ms, it waits, and says this again; the open sockets of the others; the users who are counted there, where some may have left since the file was written.
 local function hello(keys, args)
   local node, new_epoch, epoch, heard, heard_at = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[5])
   local kept, layout = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'layout'))
@@ -81,7 +81,7 @@ local function hello(keys, args)
   redis.call('ZADD', P .. 'nodes', int(time()), node)
   note_removing()
   local missed = heard_at > 0 and redis.call('ZRANGEBYSCORE', P .. 'disconnects', int(heard_at - SILENT_MS), '+inf', 'WITHSCORES') or {}
-  return { current, int(seq), int(time()), missed, wait_ms(epoch ~= '' and epoch ~= current), elsewhere(node) }
+  return { current, int(seq), int(time()), missed, wait_ms(epoch ~= '' and epoch ~= current), elsewhere(node), redis.call('HKEYS', P .. 'of:' .. node) }
 end
 
 -- node, its open sockets, then users, their open sockets there and which of their claims end with that; 0: the node is not known

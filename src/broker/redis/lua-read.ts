@@ -34,7 +34,7 @@ local function standing(after)
   lost, holes, unheard = tonumber(lost or 0), holes or '', unheard or ''
   if after < lost then return epoch, seq, true end
   if after >= tonumber(string.match(holes, '%-(%d+)') or 0) then return epoch, seq, false end
-  if unheard ~= '' and time() < jumped_at + HEAR_MS then return epoch, seq end
+  if unheard ~= '' and math.abs(time() - jumped_at) < HEAR_MS then return epoch, seq end
   -- Of what was lost he has some: the newest that any has heard of, or maybe not, where who could know of more is gone.
   return epoch, seq, in_hole(after, holes) and (after ~= lost or unheard ~= '')
 end
@@ -91,7 +91,7 @@ local function read(keys, args)
     looked_at, at_once = looked_at + at_once, 2 * at_once
   until full or complete or looked_at >= PAGE
   if complete then last = seq end
-  local gap = left_out or lost or has_gone(user, math.max(after, told))
+  local gap = left_out or lost or after > tonumber(seq) or has_gone(user, math.max(after, told))
   return { epoch, last, complete and 1 or 0, gap and 1 or 0, found }
 end
 `

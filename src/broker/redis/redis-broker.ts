@@ -157,8 +157,8 @@ export class RedisBroker implements Broker {
 
   #enter (journal: Entered): void {
     if (journal.isAnother) {
-      this.#options.onWarning?.('Redis has lost the journal; everybody is told of a gap')
-      this.cluster.connections?.welcomeAnew((userId) => this.#reader.replayAnew(userId, journal), Date.now())
+      const told = this.cluster.connections?.welcomeAnew((userId) => this.#reader.replayAnew(userId, journal), Date.now()) ?? 0
+      this.#options.onLost?.(told)
     }
     for (const message of this.#held.splice(0)) this.#receive(message)
   }
@@ -189,7 +189,6 @@ export class RedisBroker implements Broker {
       return
     }
     for (const { epoch, node, call, notification } of decodePublished(message)) {
-      if (this.#standing.epoch === '') this.#standing.enter(epoch)
       if (epoch !== this.#standing.epoch) {
         if (this.#held.length < MOST_HELD) this.#held.push(message)
         return

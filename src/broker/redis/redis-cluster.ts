@@ -47,9 +47,9 @@ export class RedisCluster implements Cluster {
     await this.#tell()
   }
 
-  /** Tells of everybody who is here, when Redis knows nobody of them. */
-  async tellAll (): Promise<void> {
-    for (const userId of this.#connections?.getConnectedUsers() ?? []) this.#note(userId)
+  /** Tells of everybody who is here, and of those of whom Redis may believe that they are. */
+  async tellAll (counted: string[]): Promise<void> {
+    for (const userId of [...counted, ...this.#connections?.getConnectedUsers() ?? []]) this.#note(userId)
     this.#toldTotal = undefined
     await this.#tell()
   }

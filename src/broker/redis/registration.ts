@@ -28,13 +28,13 @@ export async function register (options: RegistrationOptions): Promise<number> {
   const { node, link, standing, cluster, onEnter } = options
   const { epoch: known, heard } = standing
   const hello = link.call('hello', node, standing.nextEpoch(), known, heard, link.beatAt)
-  const [epoch, seq, time, disconnected, waitMs, elsewhere] = await hello as [Buffer, Buffer, Buffer, Buffer[], number, number]
+  const [epoch, seq, time, disconnected, waitMs, elsewhere, counted] = await hello as [Buffer, Buffer, Buffer, Buffer[], number, number, Buffer[]]
   standing.enter(String(epoch))
   onEnter({ isAnother: known !== '' && known !== standing.epoch, seq: Number(seq), elsewhere })
   for (let i = 0; i < disconnected.length; i += 2) {
     cluster.connections?.closeHere(String(disconnected[i]), Number(disconnected[i + 1]) - (Number(time) - Date.now()))
   }
-  await cluster.tellAll()
+  await cluster.tellAll(counted.map(String))
   if (waitMs === 0) return Number(time)
   for (const until = performance.now() + waitMs; performance.now() < until;) {
     if (!link.sound) throw new Error('the connection is closed')
