@@ -43,7 +43,7 @@ export const serverFrames = {
     type: Type.Literal('pong'),
     timestamp: TimestampSchema,
     id: Type.Optional(Type.Unsafe<string | number>({ type: ['string', 'number'], description: 'that of the `ping`, if it had one' }))
-  }, { description: 'the answer to `ping`', examples: [{ type: 'pong', timestamp }] }),
+  }, { description: 'the answer to `ping`, with its `id` if it had one', examples: [{ type: 'pong', timestamp }] }),
 
   stats: Type.Object({
     type: Type.Literal('stats'),
@@ -65,7 +65,7 @@ export const serverFrames = {
       expires_at: Type.Union([TimestampSchema, Type.Null()], { description: 'when the token expires; null: never', examples: [timestamp] })
     })
   }, {
-    description: 'the token of an `auth` is good, and stands for the connection from here on; a bad one is answered by an `error`, and changes nothing',
+    description: 'the token of an `auth` is good, and stands for the connection from here on (`expires_at` is null where it never expires); a bad one is answered by an `error`, and changes nothing',
     examples: [{ type: 'auth', data: { expires_at: timestamp } }]
   }),
 
