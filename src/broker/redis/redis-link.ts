@@ -111,8 +111,10 @@ export class RedisLink implements LinkState {
 
   /** To be called about twice a second: looks whether what is published comes back, and mends what does not. */
   tick (): void {
-    if (!this.#ready) this.#connectAgain()
-    else if (!this.#beat.pending) this.#sendBeat()
+    if (!this.#ready) {
+      if (++this.#ticksDown % MAX_TICKS_DOWN === 0) this.#connectAgain()
+      else this.#beginAnew()
+    } else if (!this.#beat.pending) this.#sendBeat()
     else if (this.#beat.isLate()) this.#break(new Error('what is published does not come back'))
   }
 
@@ -121,7 +123,7 @@ export class RedisLink implements LinkState {
     if (!this.#ready || this.#leaving) return
     this.#ready = false
     this.#options.onTrouble(new Error('the node was taken for dead'))
-    this.tick()
+    this.#beginAnew()
   }
 
   /** Has Redis forget this node, in parts. */
@@ -142,7 +144,7 @@ export class RedisLink implements LinkState {
   #connect (more: RedisOptions): Redis {
     const redis = createClient(this.#options.url, more)
     redis.on('error', (error) => { this.#options.onTrouble(bare(error)) })
-    redis.on('ready', () => { this.tick() })
+    redis.on('ready', () => { this.#beginAnew() })
     redis.on('close', () => { this.#break(new Error('the connection is closed')) })
     return redis
   }
@@ -152,14 +154,13 @@ export class RedisLink implements LinkState {
   }
 
   #connectAgain (): void {
-    const connections = [this.#commands, this.#receiver]
-    if (++this.#ticksDown % MAX_TICKS_DOWN === 0) {
-      for (const connection of connections) {
-        if (['connect', 'ready'].includes(connection.status)) connection.disconnect(true)
-      }
-    } else if (!this.#closed && connections.every(({ status }) => status === 'ready')) {
-      this.#restoring ??= this.#restore()
+    for (const connection of [this.#commands, this.#receiver]) {
+      if (['connect', 'ready'].includes(connection.status)) connection.disconnect(true)
     }
+  }
+
+  #beginAnew (): void {
+    if (!this.#ready && !this.#closed && this.#commands.status === 'ready' && this.#receiver.status === 'ready') this.#restoring ??= this.#restore()
   }
 
   async #restore (): Promise<void> {
