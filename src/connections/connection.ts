@@ -32,6 +32,8 @@ export class Connection implements Identity {
   heardBytes = 0
   /** Kept by `Heartbeats`: when in the interval it is due. */
   place = 0
+  /** What it has beyond this `seq` and did not take was read from the journal. */
+  #joinedAt = 0
   readonly #owner: ConnectionOwner
   readonly #serial: number
   #inbound: Inbound | undefined
@@ -63,7 +65,7 @@ export class Connection implements Identity {
     if (joining.takeOutdated()) return false
     joining.start(replay.read)
     const seq = resume === 'none' ? joining.startAt(replay.seq) : replay.seq
-    this.#position = Math.min(replay.after, seq)
+    this.#position = this.#joinedAt = Math.min(replay.after, seq)
     this.queue(encode(statusFrame(this, { ...replay, seq }, resume, totalConnections, now)))
     if (resume === 'none' && joining.isUpToDate(seq)) this.#joining = undefined
     this.hear() // Nothing that he may have sent was read before.
@@ -97,17 +99,18 @@ export class Connection implements Identity {
   rejoin (read: ReadPage, after: number | undefined): void {
     if (this.#ended) return
     const { welcomed } = this
-    if (after === undefined) this.#position = 0
-    else if (this.#joining === undefined) this.#position = Math.max(this.#position, after)
+    if (after === undefined) this.#position = this.#joinedAt = 0
+    else if (this.#joining === undefined) this.#position = this.#joinedAt = Math.max(this.#position, after)
     if (after === undefined || welcomed) this.#joining = new Joining()
     if (welcomed) this.#joining?.start(read)
     else this.#joining?.outdate()
     if (welcomed && this.#outbox === undefined) this.#owner.onReadyForPage(this)
   }
 
-  /** Queues a notification if it is beyond what this connection has; says whether it gets it. */
+  /** Queues a notification if it is beyond what this connection has; says whether it gets it, or, if it is a personal one, has just read it. */
   take (notification: Notification): boolean {
-    if (this.#ended || notification.seq <= this.#position) return false
+    if (this.#ended) return false
+    if (notification.seq <= this.#position) return notification.userId !== null && notification.seq > this.#joinedAt
     if (this.#joining !== undefined) return this.#joining.pass(notification)
     this.#position = notification.seq
     return this.queue(notification.frame)
@@ -157,7 +160,8 @@ export class Connection implements Identity {
     const { maxBufferedBytes } = this.#owner.limits
     if (outbox.bytes > maxBufferedBytes) outbox.flush() // Only what the socket does not take waits.
     if (!isFirst && outbox.bytes > maxBufferedBytes) {
-      this.#endSlow()
+      outbox.clear() // What waited is let go at once; the close frame follows what the socket has taken already.
+      this.close('slow_consumer')
       return false
     }
     this.framesOut++
@@ -209,11 +213,5 @@ export class Connection implements Identity {
     this.#ended = true
     this.#joining = undefined
     this.#owner.onEnd(this, end)
-  }
-
-  /** What waited is let go at once; the close frame follows what the socket has taken already. */
-  #endSlow (): void {
-    this.#outbox?.clear()
-    this.close('slow_consumer')
   }
 }

@@ -127,6 +127,18 @@ t.test('who is being replayed to is counted once for each notification', async (
   t.strictSame(await Promise.all([broadcast, personal]), [{ connections: 1, users: 1 }, { connections: 1, users: 1 }])
 })
 
+t.test('a personal notification that was read from the journal before it comes by itself is counted, and not sent again', async (t) => {
+  const connections = new ConnectionManager(managerOptions)
+  const transport = new FakeTransport()
+  connections.open({ userId: 'ada', seesNames: true }, transport, 0).welcome(replayOf([notification(4)], { after: 3 }), 'caught_up', 1, 0)
+  await turns(4)
+
+  t.strictSame(await connections.deliver(notification(3)), { connections: 0, users: 0 }, 'he came later')
+  t.strictSame(await connections.deliver(notification(4)), { connections: 1, users: 1 })
+  t.strictSame(await connections.deliver(notification(5)), { connections: 1, users: 1 })
+  t.strictSame(transport.sent.map(({ type, id }) => id ?? type), ['connection_status', 'e-4', 'e-5'])
+})
+
 t.test('a replay goes at the pace of its reader, and never over the bound', async (t) => {
   const connections = new ConnectionManager(managerOptions)
   const transport = new FakeTransport()
