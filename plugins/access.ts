@@ -116,20 +116,16 @@ const accessPlugin: FastifyPluginAsync<AccessOptions> = async (fastify, options)
   })
 
   if (!keyed) {
-    fastify.addHook('onRequest', async ({ socket, ip }) => {
-      // The address that was reached, and the one that a proxy says it was reached from.
-      for (const address of [socket.localAddress, ip]) if (address !== undefined && !isLoopback(address)) throw new AppError('key_required')
+    fastify.addHook('onRequest', async ({ socket, ip, ips = [ip] }) => {
+      // The address that was reached, and all from which a proxy says it was.
+      for (const address of [socket.localAddress, ...ips]) if (address !== undefined && !isLoopback(address)) throw new AppError('key_required')
     })
   }
 
-  /** The library, under a name of its own where the application that this is part of has it already. */
+  /** The library, under names of its own: the application that this is part of may have it already, or others by its names, as `user`. */
   async function registerJwt (jwtOptions: FastifyJWTOptions): Promise<JWT> {
-    if (!fastify.hasDecorator('jwt')) {
-      await fastify.register(jwt, jwtOptions)
-      return fastify.jwt
-    }
     const namespace = `herald_${randomBytes(4).toString('hex')}`
-    await fastify.register(jwt, { ...jwtOptions, namespace })
+    await fastify.register(jwt, { ...jwtOptions, namespace, decoratorName: 'heraldClaims' })
     return (fastify.jwt as unknown as Record<string, JWT>)[namespace] as JWT
   }
 }

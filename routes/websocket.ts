@@ -33,7 +33,7 @@ export interface WebsocketRoutesOptions {
 const NO_STATUS = 1005
 
 /** What `ws` closes for by itself, without a text, and the table has a code for. */
-const faults: Record<number, CloseCode> = { 1007: 'invalid_utf8', 1009: 'too_large' }
+const faults: Record<number, CloseCode> = { 1002: 'protocol_error', 1007: 'invalid_utf8', 1008: 'too_many_pieces', 1009: 'too_large' }
 
 /** What a socket can be refused with, beside a user id that is none. */
 const refusals: ErrorCode[] = [

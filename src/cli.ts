@@ -27,7 +27,8 @@ async function signToken (args: string[]): Promise<string> {
     args,
     options: { sub: { type: 'string' }, scope: { type: 'string' }, expires: { type: 'string' } }
   }).values
-  const { JWT_SECRET: secret, JWT_ISSUER: iss, JWT_AUDIENCE: aud } = process.env
+  const { JWT_SECRET: secret, JWT_ISSUER, JWT_AUDIENCE } = process.env
+  const [iss, aud] = [JWT_ISSUER?.trim(), JWT_AUDIENCE?.trim()] // As the service reads them.
   if (secret === undefined || secret === '') throw new Error('JWT_SECRET is not set: a token is signed with it')
   if (sub === undefined || sub === '') throw new Error('--sub is required: whose token it is')
   const unknown = scope?.split(' ').find((name) => name !== '' && !scopes.some((known) => known === name))

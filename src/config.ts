@@ -32,13 +32,13 @@ const keyNames = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] as const
 
 /**
  * Settings from an environment, or from options of the same names: numbers and booleans may stand as text,
- * unknown names are ignored, an empty value counts as not set. A secret is what it is, as for those who sign with it.
+ * unknown names are ignored, an empty value and null count as not set. A secret is what it is, as for those who sign with it.
  * @throws ConfigError listing everything that is wrong
  */
 export function readConfig (source: Record<string, unknown>): Config {
   const given = Object.fromEntries(Object.entries(source)
     .map(([name, value]) => [name, typeof value === 'string' && name !== 'JWT_SECRET' ? value.trim() : value] as const)
-    .filter(([name, value]) => name in SettingsSchema.properties && value !== undefined && value !== ''))
+    .filter(([name, value]) => name in SettingsSchema.properties && value !== undefined && value !== null && value !== ''))
   const [settings, problems] = checkEach(given)
   problems.push(...checkTogether(settings))
   if (problems.length > 0) throw new ConfigError(problems)
@@ -73,6 +73,11 @@ interface SchemaFault { keyword: string, instancePath: string, message?: string,
 /** A setting that fails is named, and stands at its default for the checks that follow. */
 function checkEach (given: Record<string, unknown>): [Settings, string[]] {
   const problems = new Map<string, string>()
+  for (const [name, value] of Object.entries(given)) { // They pass for a text or a number there.
+    if (typeof value !== 'boolean' || name === 'TRUST_PROXY' || SettingsSchema.properties[name as keyof Settings].type === 'boolean') continue
+    problems.set(name, `${name} must not be a boolean, and is ${value}`)
+    delete given[name]
+  }
   for (;;) {
     try {
       const settings = envSchema<Settings>({ schema: SettingsSchema, data: given, env: false })
@@ -123,7 +128,7 @@ function checkTogether (settings: Settings): string[] {
   if (ALLOWED_ORIGINS !== undefined && ALLOWED_ORIGINS !== '*') {
     if (commaList(ALLOWED_ORIGINS).length === 0) problems.push('ALLOWED_ORIGINS names no origin: leave it out, and only pages of the host itself may connect')
     for (const origin of commaList(ALLOWED_ORIGINS)) {
-      if (!isOrigin(origin)) problems.push(`ALLOWED_ORIGINS has "${origin}": an origin is like https://app.example.com`)
+      if (!isOrigin(origin)) problems.push(`ALLOWED_ORIGINS has "${origin}": ${whatIsOrigin(origin)}`)
     }
   }
   const proxies = parseTrustProxy(TRUST_PROXY)
@@ -174,10 +179,18 @@ function parseTrustProxy (value: string): Config['trustProxy'] {
   return value === 'true' || value === 'false' ? value === 'true' : commaList(value)
 }
 
-/** Also of an application with a scheme of its own, such as `capacitor://localhost`. */
+/** Also of an application with a scheme of its own, such as `capacitor://localhost`; one that looks like `https` is mistyped. */
 function isOrigin (text: string): boolean {
-  const { origin, protocol } = parseOrigin(text) ?? {}
-  return (origin === text && ['http:', 'https:'].includes(protocol ?? '') && !text.includes('*')) || (origin === 'null' && /^[a-z][a-z\d+.-]*:\/\/[\w-]+$/.test(text))
+  const { origin } = parseOrigin(text) ?? {}
+  return (origin === text && isOfWeb(text)) || (origin === 'null' && /^(?![htps]+:)[a-z][a-z\d+.-]*:\/\/[\w.-]+(:\d+)?$/.test(text))
+}
+
+const isOfWeb = (text: string): boolean => /^https?:/i.test(text) && !text.includes('*')
+
+/** Browsers send no path, no default port, and a name in other letters as `xn--…`. */
+function whatIsOrigin (text: string): string {
+  const { origin } = parseOrigin(text) ?? {}
+  return origin !== undefined && isOfWeb(text) ? `browsers send ${origin}` : 'an origin is like https://app.example.com'
 }
 
 /** An address, a range like 10.0.0.0/8, or one of the names that Fastify's `trustProxy` knows. */

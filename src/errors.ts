@@ -17,9 +17,11 @@ interface ErrorEntry {
 export const errors = {
   disconnect: { close: 1000, text: 'The client asked to disconnect' },
   shutting_down: { status: 503, close: 1001, retryAfter: 5, text: 'The server is going away' },
+  protocol_error: { close: 1002, text: 'The client broke the WebSocket protocol' },
   binary_frame: { close: 1003, text: 'Frames are text' },
   invalid_utf8: { status: 400, close: 1007, text: 'The text is not valid UTF-8' },
   too_many_errors: { close: 1008, text: 'Too many frames in a row were not accepted' },
+  too_many_pieces: { close: 1008, text: 'A message came in too many pieces' },
   too_large: { status: 413, close: 1009, text: 'The body or the frame is too large' },
   internal_error: { status: 500, close: 1011, text: 'An error of the server' },
   slow_consumer: { close: 4001, text: 'slow_consumer: too much waited for this connection' },

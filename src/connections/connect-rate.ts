@@ -40,11 +40,17 @@ export class ConnectRate {
 
 /** What counts as one address: of IPv6 the first 64 bits, which are those of a site; all that is no address, as on a Unix socket, counts as one. */
 export function networkOf (ip: string | undefined = ''): string {
-  const mapped = ip.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/^([\d.]+):\d+$/, '$1') // Some proxies add the port.
+  const address = ip.replace(/^([\d.]+):\d+$/, '$1').replace(/^\[(.*)\](:\d+)?$/, '$1') // Some proxies add the port.
+  const mapped = address.replace(/^::ffff:(?=[\d.]+$)/i, '')
   if (isIPv4(mapped)) return mapped
-  if (!isIPv6(ip)) return 'unknown'
+  if (!isIPv6(address)) return 'unknown'
 
-  const [left = [], right = []] = ip.split('::').map((part) => part.split(':').filter((group) => group !== ''))
-  const zeros = Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0')
-  return [...left, ...zeros, ...right].slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(':')
+  const [left = [], right = []] = address.split('::').map((part) => part.split(':').filter((group) => group !== '').map((group) => parseInt(group, 16)))
+  const zeros = Array<number>(Math.max(0, 8 - left.length - right.length)).fill(0)
+  const groups = [...left, ...zeros, ...right]
+  if (groups.slice(0, 6).join() === MAPPED) return groups.slice(6).flatMap((group) => [group >> 8, group & 0xff]).join('.')
+  return groups.slice(0, 4).map((group) => group.toString(16)).join(':')
 }
+
+/** What an IPv4 address begins with where it is written as one of IPv6 (RFC 4291 §2.5.5.2). */
+const MAPPED = [0, 0, 0, 0, 0, 0xffff].join()

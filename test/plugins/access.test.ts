@@ -72,6 +72,8 @@ t.test('without a key, who comes from elsewhere through a proxy is refused', asy
 
   await connect(t, `${service.ws}/ada`, through('127.0.0.1'))
   t.match(await refusal(`${service.ws}/ada`, through('192.0.2.1')), { status: 403, problem: { code: 'key_required' } })
+  const credulous = await build(t, { JWT_SECRET: '', TRUST_PROXY: 'true' })
+  t.match(await refusal(`${credulous.ws}/ada`, through('127.0.0.1, 192.0.2.1')), { status: 403, problem: { code: 'key_required' } })
 })
 
 t.test('without a key, everybody sees the names', async (t) => {

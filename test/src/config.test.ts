@@ -40,11 +40,19 @@ t.test('a secret is what it is, spaces and all; other settings are trimmed', asy
 t.test('an origin may have a scheme of its own, and a proxy be a range or a name', async (t) => {
   t.match(readConfig({ ALLOWED_ORIGINS: 'https://a.example, capacitor://localhost' }), { allowedOrigins: ['https://a.example', 'capacitor://localhost'] })
   t.strictSame(readConfig({ TRUST_PROXY: '10.0.0.0/8, uniquelocal' }).trustProxy, ['10.0.0.0/8', 'uniquelocal'])
+  for (const origin of ['app://obsidian.md', 'capacitor://app.example.com:3000']) t.strictSame(readConfig({ ALLOWED_ORIGINS: origin }).allowedOrigins, [origin])
+  t.match(problemsOf({ ALLOWED_ORIGINS: 'https://пример.рф' }), [/browsers send https:\/\/xn--/])
   for (const origin of ['capacitor://localhost/', 'htps://a.example', 'mailto:a', 'https://a.example/path', 'https://*.example', 'ws://a.example']) t.match(problemsOf({ ALLOWED_ORIGINS: origin }), [/^ALLOWED_ORIGINS has/], origin)
 })
 
 t.test('origins that are listed are some', async (t) => {
   t.match(problemsOf({ ALLOWED_ORIGINS: ' , ' }), [/^ALLOWED_ORIGINS names no origin/])
+})
+
+t.test('null counts as not set, and a boolean is one only where it can be', async (t) => {
+  t.match(readConfig({ JWT_SECRET: null, DRAIN_SECONDS: null, MAX_BODY_BYTES: null, TRUST_PROXY: true, TEST_PAGE: false }), { keyed: false, DRAIN_SECONDS: 10, MAX_BODY_BYTES: 65_536, trustProxy: true, TEST_PAGE: false })
+  t.equal(readConfig({ JWT_ISSUER: null }).JWT_ISSUER, undefined)
+  for (const name of ['JWT_SECRET', 'JWT_ISSUER', 'MAX_BODY_BYTES', 'LOG_LEVEL', 'WS_AUTH']) t.strictSame(problemsOf({ [name]: false }), [`${name} must not be a boolean, and is false`])
 })
 
 t.test('a number has an end', async (t) => {
