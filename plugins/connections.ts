@@ -12,7 +12,7 @@ declare module 'fastify' {
   }
 }
 
-export interface ConnectionsOptions extends Omit<ConnectionManagerOptions, 'idPrefix' | 'onEnd' | 'onFailed'> {
+export interface ConnectionsOptions extends Omit<ConnectionManagerOptions, 'idPrefix' | 'onEnd' | 'onGap' | 'onFailed'> {
   /** The time over which a stop closes the connections. */
   drainMs: number
 }
@@ -30,6 +30,7 @@ const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify
     onFailed ({ id, userId }, error) {
       fastify.log.error({ err: error, connection_id: id, user_id: userId }, 'failed')
     },
+    onGap () { fastify.heraldMetrics.resumed('gap') },
     onEnd ({ id, userId, openedAt, framesIn, framesOut }, end) {
       const { code, reason } = end
       fastify.heraldMetrics.ended(end)

@@ -44,15 +44,15 @@ export interface Published extends Reach {
 }
 
 /** Part of what was missed. */
-export interface Page {
+export interface Page<Gap = Replay | undefined> {
   /** In `seq` order. */
   notifications: Array<Pick<Notification, 'seq' | 'id' | 'frame'>>
   /** There is nothing left up to here that is not in this page or one before it. */
   lastSeq: number
   /** Nothing newer was there when this was read. */
   complete: boolean
-  /** Something has left the journal that came after the last gap that the reader was told of: he was too slow for it. */
-  gap: boolean
+  /** Something has left the journal that came after the last gap that the reader was told of: how his return goes from here on, in place of this page. */
+  gap: Gap
 }
 
 export interface Replay {

@@ -11,9 +11,9 @@ export interface KeptOutcome extends Reach {
 
 type KeyValue = [fingerprint: string, expiresAt: number, id: string, connections: number, users: number]
 
-export function outcomeOf (store: Store, key: string, now: number): KeptOutcome | undefined {
+export function outcomeOf (store: Store, key: string, now: number, keepMs: number): KeptOutcome | undefined {
   const value = read(store, key)
-  if (value === undefined || value[1] <= now) return undefined
+  if (value === undefined || !isKept(value[1], now, keepMs)) return undefined
   const [fingerprint, , id, connections, users] = value
   return { fingerprint, id, connections, users }
 }
@@ -21,7 +21,7 @@ export function outcomeOf (store: Store, key: string, now: number): KeptOutcome 
 /** Keeps an outcome; one that becomes known later does not make its key last longer. */
 export function keepOutcome (store: Store, key: string, { fingerprint, id, connections, users }: KeptOutcome, now: number, keepMs: number): Change[] {
   const keptUntil = read(store, key)?.[1] ?? 0
-  const expiresAt = keptUntil > now ? keptUntil : now + keepMs
+  const expiresAt = isKept(keptUntil, now, keepMs) ? keptUntil : now + keepMs
   const value: KeyValue = [fingerprint, expiresAt, id, connections, users]
   return [{ key: outcomeKey(key), value }, { key: endKey(expiresAt, 'k', key), value: true }]
 }
@@ -30,5 +30,8 @@ export function keepOutcome (store: Store, key: string, { fingerprint, id, conne
 export function expireKey (store: Store, key: string, expiresAt: number): Change[] {
   return read(store, key)?.[1] === expiresAt ? [{ key: outcomeKey(key) }] : []
 }
+
+/** One that is kept for longer than any is from before the clock was put back. */
+const isKept = (expiresAt: number, now: number, keepMs: number): boolean => expiresAt > now && expiresAt <= now + keepMs
 
 const read = (store: Store, key: string) => store.get(outcomeKey(key)) as KeyValue | undefined

@@ -10,6 +10,7 @@ import type { Key } from './store.js'
  *                                              (a frame whose notification was trimmed may be left until then)
  *   k, key → see `idempotency.ts`
  *   x, expiresAt, a | k, audience | key        when nothing more need be known of it
+ *   probe                                      for a moment: see `Journal.probe`
  */
 export const LAYOUT = 2
 

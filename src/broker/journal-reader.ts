@@ -1,6 +1,6 @@
 import { Audience, EVERYBODY } from './audience.js'
 import type { BroadcastIndex } from './broadcast-index.js'
-import type { Page } from './broker.js'
+import type { Page, Replay } from './broker.js'
 import { goneFor } from './gone.js'
 import { frameKey, type NotificationKey, notificationRange, type Place } from './journal-keys.js'
 import type { Store } from './store.js'
@@ -14,11 +14,11 @@ interface Kept extends Place {
 }
 
 interface Position {
+  epoch: string
   /** The newest that is kept. */
   seq: number
   /** What is not after this may have gone without a trace of whom it concerned. */
   floor: number
-  idOf: (seq: number) => string
 }
 
 /** What the journal has for who comes back. */
@@ -31,6 +31,29 @@ export class JournalReader {
     this.#store = store
     this.#broadcasts = broadcasts
     this.#journal = journal
+  }
+
+  /** See `Broker.replay`; `delivered` is the newest that was. */
+  replay (userId: string | null, lastEventId: string | undefined, delivered: number, clock: () => number): Replay {
+    const now = clock()
+    const { epoch } = this.#journal
+    const after = lastEventId === undefined ? delivered : this.#seqOf(lastEventId)
+    const seq = lastEventId === undefined ? delivered : this.#journal.seq
+    const survey = lastEventId === undefined ? { gap: false, count: 0 } : this.survey(userId, after ?? 0, now)
+    const gap = survey.gap || after === undefined
+    const told = gap ? seq : 0
+    return {
+      gap,
+      count: survey.count,
+      epoch,
+      seq,
+      connectionsElsewhere: 0,
+      after: after ?? 0,
+      read: async (position, maxBytes) => {
+        const page = this.read(userId, position, now, maxBytes, told)
+        return { ...page, gap: page.gap ? this.replay(userId, this.#idOf(position), delivered, clock) : undefined }
+      }
+    }
   }
 
   /** Whether something that concerned this user after `seq` has gone, and how much of it is there. */
@@ -47,7 +70,7 @@ export class JournalReader {
    * What concerns this user after `after` and had not expired at `now`: at most `PAGE`, and no more than `maxBytes` but for the first.
    * Of what may be missing up to the `seq` `told` he was told.
    */
-  read (userId: string | null, after: number, now: number, maxBytes: number, told: number): Page {
+  read (userId: string | null, after: number, now: number, maxBytes: number, told: number): Page<boolean> {
     const kept = this.#keptAfter(userId, after, PAGE + 1)
     const notifications: Page['notifications'] = []
     let lastSeq = kept.length > PAGE ? kept[PAGE - 1]?.seq ?? after : this.#journal.seq
@@ -62,9 +85,18 @@ export class JournalReader {
         lastSeq = notifications.at(-1)?.seq ?? after
         break
       }
-      notifications.push({ seq, id: this.#journal.idOf(seq), frame })
+      notifications.push({ seq, id: this.#idOf(seq), frame })
     }
     return { notifications, lastSeq, complete: lastSeq === this.#journal.seq, gap: this.#hasGone(userId, Math.max(after, told)) }
+  }
+
+  #idOf (seq: number): string { return `${this.#journal.epoch}-${seq}` }
+
+  /** The `seq` of an id; undefined for one that was never given. */
+  #seqOf (id: string): number | undefined {
+    const [, epoch, digits] = /^(.*)-(0|[1-9]\d{0,15})$/.exec(id) ?? []
+    const seq = Number(digits)
+    return epoch === this.#journal.epoch && seq <= this.#journal.seq ? seq : undefined
   }
 
   #hasGone (userId: string | null, after: number): boolean {

@@ -23,6 +23,9 @@ const REMOVE_PER_ADDED = 4
 /** So many frames wait to be removed. */
 const TRIMMED_TOGETHER = 500
 
+/** What is written to see whether anything can be: a small change finds a place where notifications find none. */
+const PROBE_BYTES = 262_144
+
 /** Notifications in their one order, as long as they are to be kept, with what belongs to them. One change at a time. */
 export class Journal {
   readonly epoch: string
@@ -30,7 +33,7 @@ export class Journal {
   readonly #options: JournalOptions
   readonly #broadcasts = new BroadcastIndex()
   readonly #oldest = new OldestEntries((name, count) => this.#readOldest(name, count))
-  /** Frames whose notifications have been trimmed. They go together, for many share a page of the disk; what the process leaves of them goes at its end. */
+  /** Frames whose notifications have been trimmed. They go together, for many share a page of the disk; those of a process that is killed go at their end. */
   readonly #trimmed: Key[] = []
   readonly reader: JournalReader
   /** The newest that is kept, and the newest that has ever been given out. */
@@ -65,7 +68,6 @@ export class Journal {
   get floor (): number { return this.#floor }
   get durable (): boolean { return this.#store.durable }
   get size (): StoreSize { return this.#store.size() }
-  idOf (seq: number): string { return `${this.epoch}-${seq}` }
 
   /** Gives the drafts their places and keeps them, all or none. */
   async append (drafts: Draft[], now: number): Promise<Notification[]> {
@@ -73,7 +75,7 @@ export class Journal {
     const audiences = new Map<string, Audience>()
     const notifications = drafts.map(({ userId, excludeUser, ttlMs = Infinity, tail, idempotency, traceparent }) => {
       const seq = ++this.#lastGiven
-      const id = this.idOf(seq)
+      const id = `${this.epoch}-${seq}`
       const frame = encodeNotification(id, tail)
       const expiresAt = now + Math.min(ttlMs, this.#options.retentionMs)
       const name = userId ?? EVERYBODY
@@ -90,23 +92,24 @@ export class Journal {
       return notification
     })
     const trimmed: Key[] = []
-    for (const audience of audiences.values()) trimmed.push(...this.#trim(audience, changes, now))
-    if (this.#trimmed.length >= TRIMMED_TOGETHER) this.#removeTrimmed(changes, drafts.length)
+    for (const audience of audiences.values()) trimmed.push(...this.#trim(audience, changes, now, removable(audience.added.length) - trimmed.length))
+    const removed = this.#trimmed.length >= TRIMMED_TOGETHER ? this.#removeTrimmed(changes, drafts.length) : 0
     changes.push({ key: ['seq'], value: this.#lastGiven })
     const seq = this.#lastGiven
     await this.#store.write(changes)
     this.#seq = seq
+    this.#trimmed.splice(0, removed)
     this.#trimmed.push(...trimmed)
-    this.#follow(audiences)
     for (const notification of notifications) {
       if (notification.userId === null) this.#broadcasts.keepFrame(notification)
     }
+    this.#follow(audiences)
     return notifications
   }
 
   /** What was answered to the first call with this key. */
   outcomeOf (key: string, now: number): KeptOutcome | undefined {
-    return outcomeOf(this.#store, key, now)
+    return outcomeOf(this.#store, key, now, this.#options.idempotencyMs)
   }
 
   /** Keeps outcomes that are known now. */
@@ -120,7 +123,7 @@ export class Journal {
     const atOnce = removable(adding)
     const due = [...this.#store.keys(...endedRange(now), atOnce)]
     const changes: Change[] = due.map((key) => ({ key }))
-    if (adding === 0) this.#removeTrimmed(changes, 0)
+    const removed = adding === 0 ? this.#removeTrimmed(changes, 0) : 0
     if (changes.length === 0) return false
 
     const audiences = new Map<string, Audience>()
@@ -145,17 +148,20 @@ export class Journal {
     for (const audience of audiences.values()) changes.push(...audience.changes(now + this.#options.retentionMs))
     if (floor !== this.#floor) changes.push({ key: ['floor'], value: floor })
     await this.#store.write(changes)
+    this.#trimmed.splice(0, removed)
     this.#floor = floor
     this.#follow(audiences)
     return due.length === atOnce || (adding === 0 && this.#trimmed.length > 0)
   }
 
-  /** Writes what is there already, to see whether anything can be written. */
+  /** Writes something, and removes it, to see whether anything can be kept. */
   async probe (): Promise<void> {
-    await this.#store.write([{ key: ['seq'], value: this.#seq }])
+    await this.#store.write([{ key: ['probe'], value: Buffer.alloc(PROBE_BYTES) }])
+    await this.#store.write([{ key: ['probe'] }])
   }
 
   async close (): Promise<void> {
+    if (this.#trimmed.length > 0) await this.#store.write(this.#trimmed.map((key) => ({ key }))).catch(() => {}) // They go at their end.
     await this.#store.close()
   }
 
@@ -169,11 +175,11 @@ export class Journal {
     return keepOutcome(this.#store, key, outcome, now, this.#options.idempotencyMs)
   }
 
-  /** Removes the oldest of an audience that has more than it may; returns the keys of their frames. */
-  #trim (audience: Audience, changes: Change[], now: number): Key[] {
+  /** Removes the oldest of an audience that has more than it may, but no more than `most` and what was added makes up for; returns the keys of their frames. */
+  #trim (audience: Audience, changes: Change[], now: number, most: number): Key[] {
     const { name, added } = audience
     const limit = name === EVERYBODY ? this.#options.retentionBroadcast : this.#options.retentionPerUser
-    const excess = Math.min(audience.count - limit, removable(added.length))
+    const excess = Math.min(audience.count - limit, Math.max(most, REMOVE_PER_ADDED * added.length))
     const trimmed = excess > 0 ? [...this.#oldest.first(name, excess), ...added].slice(0, excess) : []
     for (const entry of trimmed) {
       audience.remove(entry.seq, entry.excludeUser)
@@ -183,8 +189,11 @@ export class Journal {
     return trimmed.map((entry) => frameKey(name, entry))
   }
 
-  #removeTrimmed (changes: Change[], adding: number): void {
-    for (const key of this.#trimmed.splice(0, removable(adding))) changes.push({ key })
+  /** Says how many they are. */
+  #removeTrimmed (changes: Change[], adding: number): number {
+    const keys = this.#trimmed.slice(0, removable(adding))
+    for (const key of keys) changes.push({ key })
+    return keys.length
   }
 
   /** What is known besides the store follows the changes that were made to it. */

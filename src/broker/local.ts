@@ -9,6 +9,9 @@ import { Trouble } from './trouble.js'
 /** Notifications that are kept in one write. */
 const MAX_BATCH = 1000
 
+/** A disk that takes longer hangs: nothing more is accepted until it answers. */
+const HANGS_MS = 5000
+
 /** How long a flushed write waits for company where a few came together before: it costs as much for one as for many. */
 const GATHER_MS = 1
 /** So many share the cost well enough; the next write waits for nobody. */
@@ -39,6 +42,8 @@ export class LocalBroker implements Broker {
   #maintenanceDue = false
   #work: Promise<void> | undefined
   #lastBatch = 0
+  /** When the step of it began that is under way: some writes. */
+  #stepSince: number | undefined
   #closed = false
   /** Calls with an idempotency key that are not answered yet. */
   readonly #unfinished = new Map<string, { fingerprint: string, published: Promise<Published> }>()
@@ -54,7 +59,7 @@ export class LocalBroker implements Broker {
   }
 
   publish (draft: Draft): Promise<Published> {
-    if (this.#closed) return Promise.reject(new AppError('journal_unavailable'))
+    if (this.#closed || this.#hangs) return Promise.reject(new AppError('journal_unavailable'))
     return draft.idempotency === undefined ? this.#enqueue(draft) : this.#publishKeyed(draft, draft.idempotency)
   }
 
@@ -75,21 +80,7 @@ export class LocalBroker implements Broker {
   }
 
   async replay (userId: string | null, lastEventId: string | undefined): Promise<Replay> {
-    const now = this.#options.now()
-    const after = lastEventId === undefined ? this.#delivered : this.#seqOf(lastEventId)
-    const seq = lastEventId === undefined ? this.#delivered : this.#journal.seq
-    const survey = lastEventId === undefined ? { gap: false, count: 0 } : this.#journal.reader.survey(userId, after ?? 0, now)
-    const gap = survey.gap || after === undefined
-    const told = gap ? seq : 0
-    return {
-      gap,
-      count: survey.count,
-      epoch: this.#journal.epoch,
-      seq,
-      connectionsElsewhere: 0,
-      after: after ?? 0,
-      read: async (position, maxBytes) => this.#journal.reader.read(userId, position, now, maxBytes, told)
-    }
+    return this.#journal.reader.replay(userId, lastEventId, this.#delivered, this.#options.now)
   }
 
   journalSize (): StoreSize {
@@ -101,6 +92,7 @@ export class LocalBroker implements Broker {
   }
 
   maintain (): void {
+    if (this.#hangs) this.#trouble.note(new Error(`the disk has not answered for ${HANGS_MS / 1000} seconds`))
     this.#maintenanceDue = true
     this.#start()
   }
@@ -115,12 +107,7 @@ export class LocalBroker implements Broker {
     await this.#journal.close()
   }
 
-  /** The `seq` of an id; undefined for one that was never given. */
-  #seqOf (id: string): number | undefined {
-    const [, epoch, digits] = /^(.*)-(0|[1-9]\d{0,15})$/.exec(id) ?? []
-    const seq = Number(digits)
-    return epoch === this.#journal.epoch && seq <= this.#journal.seq ? seq : undefined
-  }
+  get #hangs (): boolean { return this.#stepSince !== undefined && performance.now() - this.#stepSince > HANGS_MS }
 
   #enqueue (draft: Draft): Promise<Published> {
     return new Promise((resolve, reject) => {
@@ -147,6 +134,7 @@ export class LocalBroker implements Broker {
 
   async #run (): Promise<void> {
     while (this.#waiting.length > 0 || this.#outcomes.length > 0 || this.#maintenanceDue) {
+      this.#stepSince = performance.now()
       if (this.#waiting.length > 0) {
         if (this.#journal.durable && this.#lastBatch > 1 && this.#lastBatch < GATHERED) await sleep(GATHER_MS)
         await this.#expireSome(this.#waiting.length) // So that what has expired does not crowd out what has not.
@@ -158,7 +146,7 @@ export class LocalBroker implements Broker {
         await this.#expireSome()
       }
     }
-    this.#work = undefined
+    this.#work = this.#stepSince = undefined
   }
 
   async #append (batch: Waiting[]): Promise<void> {
@@ -192,7 +180,8 @@ export class LocalBroker implements Broker {
 
   async #expireSome (adding?: number): Promise<void> {
     try {
-      this.#maintenanceDue = await this.#journal.expire(this.#options.now(), adding)
+      const isMore = await this.#journal.expire(this.#options.now(), adding)
+      this.#maintenanceDue = isMore || (adding !== undefined && this.#maintenanceDue)
     } catch (error) {
       this.#maintenanceDue = false
       this.#trouble.note(error)

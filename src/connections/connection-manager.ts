@@ -1,9 +1,7 @@
 import type { Identity } from '../access/identity.js'
 import type { Notification, Reach, Replay } from '../broker/broker.js'
-import type { Census, Cluster, LocalConnections, ReadPage } from '../broker/cluster.js'
+import type { Cluster, LocalConnections, ReadPage } from '../broker/cluster.js'
 import { AppError } from '../errors.js'
-import { MAX_LISTED_USERS } from '../protocol/fields.js'
-import { insertNames } from '../protocol/server-frames.js'
 import { Connection } from './connection.js'
 import type { ConnectionLimits, ConnectionOwner, End } from './connection-owner.js'
 import { Drain } from './drain.js'
@@ -12,11 +10,11 @@ import { FanOut } from './fan-out.js'
 import { type HeartbeatOptions, Heartbeats } from './heartbeats.js'
 import { rejoinAll, welcomeAnew } from './rejoin.js'
 import { Replays } from './replays.js'
-import { sendCensus } from './send-census.js'
+import { Statistics } from './statistics.js'
+import { statusFrame } from './status-frame.js'
 import { type Tally, tallyOf, Traffic } from './traffic.js'
 import type { Transport } from './transport.js'
 import { UserIndex } from './user-index.js'
-import { UserNames } from './user-names.js'
 
 export interface ConnectionManagerOptions extends ConnectionLimits, ExpiryOptions, HeartbeatOptions {
   /** Begins every connection's id: another one for every process. */
@@ -24,6 +22,8 @@ export interface ConnectionManagerOptions extends ConnectionLimits, ExpiryOption
   maxConnections: number
   maxConnectionsPerUser: number
   onEnd?: (connection: Connection, end: End) => void
+  /** A connection was told of a gap in the midst of what it had missed. */
+  onGap?: () => void
   /** What a connection has missed cannot be read; it is ended. */
   onFailed?: (connection: Connection, error: unknown) => void
 }
@@ -33,7 +33,7 @@ export class ConnectionManager implements LocalConnections {
   readonly #options: ConnectionManagerOptions
   readonly #owner: ConnectionOwner
   readonly #users = new UserIndex()
-  readonly #names = new UserNames(this.#users)
+  readonly #statistics = new Statistics(this.#users)
   readonly #fanOut = new FanOut(this.#users)
   readonly #heartbeats: Heartbeats
   readonly #expiries: Expiries
@@ -56,6 +56,10 @@ export class ConnectionManager implements LocalConnections {
       catchUp: (connection) => { this.#fanOut.catchUp(connection) },
       onQueued: (connection) => { this.#fanOut.onQueued(connection) },
       onReadyForPage: (connection) => { this.#replays.add(connection) },
+      onGap: (connection, replay) => {
+        connection.send(statusFrame(connection, replay, 'gap', this.#users.size, Date.now()))
+        options.onGap?.()
+      },
       onEnd: (connection, end) => { this.#ended(connection, end) }
     }
     this.#expiries = new Expiries(options)
@@ -71,7 +75,7 @@ export class ConnectionManager implements LocalConnections {
 
   /** From here on this is one of several nodes: what is told is told of all of them. */
   joinCluster (cluster: Cluster): void {
-    this.#cluster = cluster
+    this.#cluster = this.#statistics.cluster = cluster
     cluster.join(this)
   }
 
@@ -176,35 +180,12 @@ export class ConnectionManager implements LocalConnections {
    * @throws AppError `not_ready` when the others cannot be asked
    */
   async stats (now: number): Promise<Buffer> {
-    const { totalConnections, usersCount, names } = await this.#cluster?.census(null, now) ?? this.#census(null, now)
-    return Buffer.concat(insertNames({
-      total_connections: totalConnections,
-      connected_users: [],
-      users_count: usersCount,
-      ...(usersCount > MAX_LISTED_USERS && { truncated: true })
-    }, names))
+    return await this.#statistics.json(now)
   }
 
   /** Answers `get_stats`. */
   sendStats (connection: Connection, now: number): void {
-    if (this.#cluster === undefined) {
-      sendCensus(connection, this.#census(connection.userId, now), now)
-      return
-    }
-    this.#cluster.census(connection.userId, now).then((census) => { sendCensus(connection, census, now) }).catch((error: unknown) => {
-      const { code, message } = error instanceof AppError ? error : new AppError('internal_error')
-      connection.send({ type: 'error', data: { code, message }, timestamp: new Date(now).toISOString() })
-    })
-  }
-
-  /** Of this node alone. */
-  #census (userId: string | null, now: number): Census {
-    return {
-      totalConnections: this.#users.size,
-      usersCount: this.#users.userCount,
-      userConnections: userId === null ? 0 : this.#users.countOf(userId),
-      names: this.#names.json(now)
-    }
+    this.#statistics.sendTo(connection, now)
   }
 
   /** The one place where a connection leaves, however it ended. */

@@ -1,3 +1,4 @@
+import type { Replay } from '../broker/broker.js'
 import type { CloseCode } from '../errors.js'
 import type { Connection } from './connection.js'
 import type { InboundLimits } from './inbound.js'
@@ -26,5 +27,7 @@ export interface ConnectionOwner {
   onQueued: (connection: Connection) => void
   /** There is more to be replayed, and its reader has taken what was. */
   onReadyForPage: (connection: Connection) => void
+  /** Something that it had yet to read has left the journal: how its return goes from here on. */
+  onGap: (connection: Connection, replay: Replay) => void
   onEnd: (connection: Connection, end: End) => void
 }

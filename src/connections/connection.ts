@@ -80,9 +80,12 @@ export class Connection implements Identity {
   async readPage (): Promise<number> {
     const joining = this.#joining
     const page = await joining?.read(this.#position, Math.min(MAX_JOINED_BYTES, this.#owner.limits.maxBufferedBytes / 2))
-    // Some left the journal while the reader was busy with what is before it. The next connection says so.
-    if (page?.gap === true && this.#joining === joining) this.close('slow_consumer')
-    if (page === undefined || this.#joining !== joining) return 0
+    if (page === undefined || joining === undefined || this.#joining !== joining) return 0
+    if (page.gap !== undefined) {
+      joining.start(page.gap.read)
+      this.#owner.onGap(this, page.gap)
+      return 0
+    }
     this.#owner.catchUp(this) // What is on its way counts him.
     this.#position = page.lastSeq
     for (const { frame } of page.notifications) this.queue(frame)

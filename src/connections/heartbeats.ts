@@ -21,6 +21,7 @@ const GOLDEN_RATIO = 0.618033988749895
  * when it is due, and once more when its answer is.
  */
 export class Heartbeats {
+  /** What counts of a pause: nobody is sent a heartbeat and timed out in the same sweep. */
   readonly #maxPauseMs: number
   readonly #stepMs: number
   /** The interval and the time-out in steps. */
@@ -42,7 +43,7 @@ export class Heartbeats {
     this.#stepMs = heartbeatIntervalMs / this.#interval
     this.#timeout = Math.ceil(heartbeatTimeoutMs / this.#stepMs)
     this.#restMs = this.#stepMs / 2
-    this.#maxPauseMs = heartbeatIntervalMs / 4
+    this.#maxPauseMs = Math.min(heartbeatIntervalMs / 4, Math.max(1, Math.floor(this.#timeout / 2)) * this.#stepMs)
   }
 
   /** The first heartbeat comes within the interval, so that those who connect together are not beaten together. */

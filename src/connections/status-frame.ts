@@ -2,7 +2,7 @@ import type { Replay } from '../broker/broker.js'
 import type { Resume, ServerFrame } from '../protocol/server-frames.js'
 import type { Connection } from './connection.js'
 
-/** The first frame of a connection, which is repeated where another journal begins; `totalConnections`: the open sockets of this node. */
+/** The first frame of a connection, which is repeated where another journal begins, or something is lost in the midst of a replay; `totalConnections`: the open sockets of this node. */
 export const statusFrame = ({ id, userId }: Connection, replay: Replay, resume: Resume, totalConnections: number, now: number): ServerFrame => ({
   type: 'connection_status',
   data: {

@@ -23,7 +23,7 @@ export const serverFrames = {
       replayed: count('notifications that follow because they were missed')
     })
   }, {
-    description: 'the first frame, always; again, with `gap`, when the journal was lost while the socket was open',
+    description: 'the first frame, always; again, with `gap`, when something was lost while the socket was open: the journal, or what was still to be sent of it',
     examples: [{
       type: 'connection_status',
       data: {
@@ -134,7 +134,8 @@ export function encodeNotificationTail ({ notification_type, data, timestamp }: 
   return `"notification_type":${JSON.stringify(notification_type)},"data":${json},"timestamp":"${timestamp}"}`
 }
 
+/** From a text, as it is kept: in memory of its own, for it would hold the 8 KB that Node shares between small buffers. */
 export function encodeNotification (id: string, tail: string | Buffer): Buffer {
   const start = `{"type":"notification","id":"${id}",`
-  return typeof tail === 'string' ? textFrame(start + tail) : Buffer.concat(textFrameOf([Buffer.from(start), tail]))
+  return typeof tail === 'string' ? textFrame(start + tail, Buffer.allocUnsafeSlow) : Buffer.concat(textFrameOf([Buffer.from(start), tail]))
 }

@@ -1,7 +1,7 @@
-/** The bytes of an unmasked, unfragmented text frame (RFC 6455 §5.2) with this payload: what every socket is sent. */
-export function textFrame (text: string): Buffer {
+/** The bytes of an unmasked, unfragmented text frame (RFC 6455 §5.2) with this payload: what every socket is sent. `allocate` takes the length. */
+export function textFrame (text: string, allocate: (bytes: number) => Buffer = Buffer.allocUnsafe): Buffer {
   const length = Buffer.byteLength(text)
-  const frame = Buffer.allocUnsafe(headLength(length) + length)
+  const frame = allocate(headLength(length) + length)
   writeHead(frame, length)
   frame.write(text, headLength(length))
   return frame

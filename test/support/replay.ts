@@ -12,7 +12,7 @@ export function replayOf (missed: Notification[], { after = 0, gap = false, perP
     async read (position) {
       const left = missed.filter(({ seq }) => seq > position)
       const notifications = left.slice(0, perPage)
-      return { notifications, lastSeq: notifications.at(-1)?.seq ?? position, complete: notifications.length === left.length, gap: false }
+      return { notifications, lastSeq: notifications.at(-1)?.seq ?? position, complete: notifications.length === left.length, gap: undefined }
     }
   }
 }

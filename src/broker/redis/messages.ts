@@ -107,7 +107,7 @@ function decode<T> (kind: string, message: Buffer): T | undefined {
 }
 
 /** What `read` (`lua-read.ts`) answers. */
-export function decodePage (reply: unknown): Page {
+export function decodePage (reply: unknown): Page<boolean> {
   const [epoch, last, complete, gap, found] = reply as [epoch: Buffer, last: Buffer, complete: number, gap: number, found: Buffer[]]
   const notifications: Page['notifications'] = []
   for (let i = 0; i < found.length; i += 2) {

@@ -59,7 +59,8 @@ export class RedisReader {
   readerOf (userId: string | null, told = 0, now = this.#options.now()): ReadPage {
     return async (after, maxBytes) => {
       const read = async () => await this.#options.link.call('read', this.#options.epoch(), userId ?? '', now, after, Math.floor(maxBytes), told)
-      return decodePage(await this.#insist(read))
+      const page = decodePage(await this.#insist(read))
+      return { ...page, gap: page.gap ? await this.replay(userId, `${this.#options.epoch()}-${after}`) : undefined }
     }
   }
 

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { copyFileSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
@@ -36,10 +36,11 @@ t.test('what has gone leaves its room to what comes: the file levels off', async
   t.ok(second <= first * 1.25, `${first} bytes after two bursts, ${second} after four more`)
 })
 
-t.test('what a process leaves behind of what has gone goes at its end, and counts for nothing', async (t) => {
+t.test('what a process that is killed leaves behind of what has gone goes at its end, and counts for nothing', async (t) => {
   const folder = t.testdir()
+  const left = join(folder, 'left')
   let now = 0
-  const open = async () => await openAt(folder, { now: () => now })
+  const open = async (path: string) => await openAt(path, { now: () => now })
   const publish = async (broker: Broker, count: number) => {
     for (let i = 0; i < count; i++) await broker.publish({ userId: 'ada', excludeUser: null, ttlMs: undefined, tail: '"data":{}}', idempotency: undefined })
   }
@@ -48,11 +49,16 @@ t.test('what a process leaves behind of what has gone goes at its end, and count
     broker.maintain()
     await broker.settled()
   }
-  const first = await open()
+  const first = await open(folder)
   await publish(first, 50)
+  mkdirSync(left)
+  copyFileSync(join(folder, 'journal.mdb'), join(left, 'journal.mdb')) // As it is where the process is killed now.
   await first.close()
+  const stopped = await open(folder)
+  t.ok((stopped.journalSize?.().entries ?? 0) < 50, 'a stop leaves none')
+  await stopped.close()
 
-  const second = await open()
+  const second = await open(left)
   t.ok((second.journalSize?.().entries ?? 0) > 50, 'frames that were left')
   now = limits.retentionMs / 2
   await publish(second, 2)
@@ -91,7 +97,7 @@ t.test('who reads while the journal is trimmed and expires gets what is there, a
       const page = await read(position, 300)
       const seqs = page.notifications.map(({ seq }) => seq)
       if (seqs.some((seq, i) => seq <= (seqs[i - 1] ?? position))) t.fail(`${seqs.join()} after ${position}`)
-      if (page.gap) gaps++
+      if (page.gap !== undefined) gaps++
       position = page.lastSeq
       complete = page.complete
       await new Promise((resolve) => { setImmediate(resolve) })

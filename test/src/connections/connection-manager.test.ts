@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ConnectionManager } from '../../../src/connections/connection-manager.js'
-import type { Notification } from '../../../src/broker/broker.js'
+import type { Notification, Replay } from '../../../src/broker/broker.js'
 import type { Connection } from '../../../src/connections/connection.js'
 import { textFrame } from '../../../src/protocol/text-frame.js'
 import { FakeTransport } from '../../support/fake-transport.js'
@@ -158,16 +158,23 @@ t.test('a replay goes at the pace of its reader, and never over the bound', asyn
   t.strictSame(transport.sent.slice(1).map(({ id }) => id), missed.map(({ id }) => id))
 })
 
-t.test('what left the journal during a replay is not passed over in silence', async (t) => {
-  const connections = new ConnectionManager(managerOptions)
+t.test('who was not told of what left the journal during his replay is told, and goes on from where he is', async (t) => {
+  let gaps = 0
+  const connections = new ConnectionManager({ ...managerOptions, onGap: () => { gaps++ } })
   const transport = new FakeTransport()
   const connection = connections.open({ userId: 'ada', seesNames: true }, transport, 0)
-  const replay = replayOf([notification(1)])
-  connection.welcome({ ...replay, read: async (...args) => ({ ...await replay.read(...args), gap: true }) }, 'caught_up', 1, 0)
-  await turns(4)
+  const before = replayOf([notification(1)])
+  const anew = replayOf([notification(3), notification(4)], { after: 1, gap: true })
+  const read: Replay['read'] = async (after, maxBytes) => ({ ...await before.read(after, maxBytes), gap: after === 0 ? undefined : anew, complete: false })
+  connection.welcome({ ...before, read }, 'caught_up', 1, 0)
+  await turns(8)
+  await connections.deliver(notification(5))
+  await turns(2)
 
-  t.equal(transport.closedWith, 4001)
-  t.strictSame(transport.types, ['connection_status'])
+  t.equal(transport.closedWith, undefined)
+  t.strictSame(transport.sent.map(({ type, id }) => id ?? type), ['connection_status', 'e-1', 'connection_status', 'e-3', 'e-4', 'e-5'])
+  t.match(transport.sent[2]?.data, { resume: 'gap', replayed: 2, last_event_id: 'e-4' })
+  t.equal(gaps, 1)
 })
 
 t.test('who cannot be replayed to is ended with 1011', async (t) => {

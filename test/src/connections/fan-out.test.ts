@@ -25,6 +25,7 @@ function setUp () {
     catchUp: (connection) => { fanOut.catchUp(connection) },
     onQueued: (connection) => { fanOut.onQueued(connection) },
     onReadyForPage: () => {},
+    onGap: () => {},
     onEnd: (connection) => { users.delete(connection) }
   }
   let serial = 0

@@ -158,6 +158,30 @@ t.test('who answers every ping stays, however long', async (t) => {
   for (const [, { closedWith }] of clients) t.equal(closedWith, undefined)
 })
 
+t.test('nobody who answers is ended after a pause, however short the time-out is', async (t) => {
+  for (const [heartbeatIntervalMs, heartbeatTimeoutMs] of [[25_000, 10_000], [60_000, 5000], [60_000, 1000], [30_000, 3000], [1000, 100]] as const) {
+    const connections = new ConnectionManager({ ...managerOptions, heartbeatIntervalMs, heartbeatTimeoutMs })
+    const opened = Array.from({ length: 100 }, () => open(connections))
+    const answered = opened.map(() => 0)
+    const sweepMs = Math.min(1000, heartbeatIntervalMs / 10)
+    let now = 0
+    const sweep = (ms: number) => {
+      now += ms
+      connections.sweep(now)
+      for (const [i, [connection, { pings }]] of opened.entries()) { // Between two sweeps there is time to answer.
+        if (pings > (answered[i] ?? 0)) connection.hear()
+        answered[i] = pings
+      }
+    }
+
+    for (let i = 0; i < 100; i++) sweep(sweepMs)
+    sweep(30_000)
+    for (let i = 0; i < 100; i++) sweep(sweepMs)
+
+    t.strictSame(opened.filter(([, { closedWith }]) => closedWith !== undefined).length, 0, `${heartbeatIntervalMs}, ${heartbeatTimeoutMs}`)
+  }
+})
+
 t.test('a pause of the whole process, or a clock that jumps, ends nobody', async (t) => {
   const { connections } = setUp()
   const [, transport] = open(connections)
