@@ -3,13 +3,14 @@
 //   -- --only name,name    these figures alone
 //   -- --rounds n          so many rounds of each
 import { parseArgs } from 'node:util'
-import { prepare } from '../scripts/prepare.js'
+import { prepare, run } from '../scripts/prepare.js'
+import { hasTool, howToInstall, installTools } from '../scripts/tools.js'
 import { figures } from './figures/index.js'
 import { describeMachine, FILES_NEEDED, mostFiles, othersUse } from './machine.js'
 import { Bench } from './measure/bench.js'
 import { Progress } from './report/progress.js'
 import { write } from './report/write.js'
-import { hasFastApi, howToGetFastApi, installPackages, installRedis } from './setup.js'
+import { installPackages } from './setup.js'
 import { subjects } from './subjects.js'
 
 // What it has started ends with it.
@@ -41,11 +42,11 @@ if (process.platform !== 'linux') {
 }
 await prepare()
 installPackages()
-if (chosen.some(({ needsRedis }) => needsRedis)) installRedis()
+installTools(['fastapi', ...chosen.some(({ needsRedis }) => needsRedis) ? ['redis'] : []])
 
 const progress = new Progress()
-const present = subjects.filter(({ name }) => name !== 'fastapi' || hasFastApi())
-if (present.length < subjects.length) progress.note(`FastAPI is left out: it cannot be installed here. Where it can: ${howToGetFastApi}`)
+const present = subjects.filter(({ name }) => name !== 'fastapi' || hasTool('fastapi'))
+if (present.length < subjects.length) progress.note(`FastAPI is left out: it is not here: ${howToInstall(['fastapi'])}`)
 if (mostFiles() < FILES_NEEDED) progress.note(`The largest sizes will fail: a process may open ${mostFiles()} files here, and ${FILES_NEEDED} are needed (ulimit -n)`)
 const othersUsePercent = await othersUse()
 if (othersUsePercent > 10) progress.note(`Other programs use ${othersUsePercent} % of this machine: what is measured now is not worth much`)
@@ -61,6 +62,7 @@ progress.clear()
 
 const { text, files } = write({ machine: describeMachine(othersUsePercent), measured, whole })
 console.log(text)
+if (whole) run('npm', ['run', '--silent', 'docs']) // The README has the table too.
 progress.note(`Written: ${files.join(', ')}`)
 if (measured.some(({ results }) => results.herald?.failed !== undefined)) process.exitCode = 1
 process.exit()

@@ -22,7 +22,7 @@ const herald = {
   title: 'Herald',
   command: node('../dist/src/server.js'),
   env: { HOST: '127.0.0.1', LOG_LEVEL: 'warn', JWT_SECRET: secret, BROKER_URL: 'memory:', RETENTION_PER_USER: '20' }, // The others keep nothing.
-  socketPath: (user) => `/api/v1/ws/${user}?token=${token({ sub: user })}`,
+  socketPath: (user) => `/api/v1/ws/${user}?token=${token({ sub: user, scope: 'stats:read' })}`,
   notifyPath: (user) => `/api/v1/ws/notify/${user}`,
   broadcastPath: '/api/v1/ws/broadcast',
   statsPath: '/api/v1/ws/stats',

@@ -5,7 +5,7 @@ import { prepare } from './prepare.js'
 import { installTools } from './tools.js'
 
 await prepare()
-installTools(['redis-server'])
+installTools(['redis'])
 process.argv.splice(1, 1) // As if the test had been started itself.
 const { register } = await import('tsx/esm/api')
 register()

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { prepare } from './prepare.js'
-import { installTools } from './tools.js'
+import { installTools, testTools } from './tools.js'
 
 const root = join(import.meta.dirname, '..')
 const results = join(root, '.tap/results.tap')
@@ -18,7 +18,7 @@ function readResults () {
 }
 
 await prepare()
-installTools()
+installTools(testTools)
 const { status } = spawnSync(process.execPath, [
   join(root, 'node_modules/tap/dist/esm/run.mjs'), `--reporter=${process.stdout.isTTY ? 'terse' : 'silent'}`, `--output-file=${results}`, ...process.argv.slice(2)
 ], { cwd: root, stdio: 'inherit' })

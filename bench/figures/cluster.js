@@ -1,4 +1,5 @@
-import { hasRedis, RedisProcess } from '../measure/redis-process.js'
+import { hasTool } from '../../scripts/tools.js'
+import { RedisProcess } from '../measure/redis-process.js'
 import { LoadProcess } from '../measure/load-process.js'
 import { ServerProcess } from '../measure/server-process.js'
 import { rowsOf, shown, table } from '../report/tables.js'
@@ -19,7 +20,7 @@ export const cluster = {
   needsRedis: true,
 
   async measure (bench) {
-    if (!hasRedis()) return {}
+    if (!hasTool('redis')) return {}
     const ms = bench.quick ? 1_500 : 4_000
     return await bench.take({ rounds: bench.quick ? 1 : 3, only: ['herald-redis', 'socket-io-redis'] }, async (subject) => {
       const cases = {}

@@ -1,4 +1,5 @@
-import { hasRedis, RedisProcess } from '../measure/redis-process.js'
+import { hasTool } from '../../scripts/tools.js'
+import { RedisProcess } from '../measure/redis-process.js'
 import { summariseAll } from '../measure/statistics.js'
 import { shown, table } from '../report/tables.js'
 
@@ -42,7 +43,7 @@ export const interest = {
   needsRedis: true,
 
   async measure (bench) {
-    if (!hasRedis()) return {}
+    if (!hasTool('redis')) return {}
     const taken = Object.fromEntries(Object.keys(ways).map((name) => [name, []]))
     for (let round = 0; round < (bench.quick ? 1 : 3); round++) {
       for (const [name, way] of Object.entries(ways)) taken[name].push(await measureWay(way))

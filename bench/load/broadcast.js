@@ -19,7 +19,7 @@ export async function broadcast (pool, { ms, perTurn }) {
     bursts++
   }
   const deliveries = bursts * perTurn * pool.sockets.length
-  return { deliveries, bursts, bytesPerDelivery: (pool.bytes - bytesBefore) / deliveries, ms: performance.now() - started }
+  return { deliveries, bursts, bytesPerDelivery: (pool.bytes - bytesBefore) / deliveries }
 }
 
 async function burst (pool, connections, request) {

@@ -13,6 +13,6 @@ export class Latencies {
   /** In milliseconds. */
   summary () {
     const at = (percentile) => this.#histogram.percentile(percentile) / NS_PER_MS
-    return { count: this.#histogram.count, p50: at(50), p99: at(99), p999: at(99.9), max: this.#histogram.max / NS_PER_MS }
+    return { p50: at(50), p99: at(99), p999: at(99.9), max: this.#histogram.max / NS_PER_MS }
   }
 }

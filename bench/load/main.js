@@ -15,7 +15,7 @@ let pool
 const commands = {
   aim: (server) => { pool = new Pool(server) },
   open: (options) => pool.open(options),
-  close: (options) => pool.close(options),
+  close: () => { pool.close() },
   lost: () => pool.lost,
   bytes: () => pool.bytes,
   broadcast: (options) => broadcast(pool, options),

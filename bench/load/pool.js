@@ -52,9 +52,8 @@ export class Pool {
     return took
   }
 
-  /** Ends all sockets but the first `left`. */
-  close ({ left = 0 } = {}) {
-    for (const socket of this.sockets.splice(left)) socket.destroy()
+  close () {
+    for (const socket of this.sockets.splice(0)) socket.destroy()
   }
 
   onLost () {

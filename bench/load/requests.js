@@ -1,6 +1,6 @@
 /**
- * Lengths of the text of a notification as the client sees it. Peers wrap it a little differently;
- * by its length it is told from heartbeats, status frames, and notifications of the other sizes.
+ * Lengths of the text of a notification as the client sees it. Peers wrap it a little differently; by its length it is told from
+ * heartbeats and notifications of the other sizes. Herald's first frame on a socket has the length of a usual one: see `Pool.open`.
  */
 export const sizes = {
   usual: { message: 92, least: 150, most: 290 },

@@ -4,7 +4,7 @@ import { cpuBetween } from './process-usage.js'
 export async function measurePerDelivery ({ server, load }, { perTurn, ms }) {
   const before = server.cpu()
   const { deliveries, bytesPerDelivery } = await load.call('broadcast', { perTurn, ms })
-  return { ...cpuBetween(before, server.cpu(), deliveries), bytes: bytesPerDelivery, perSecond: deliveries / ms * 1000 }
+  return { ...cpuBetween(before, server.cpu(), deliveries), bytes: bytesPerDelivery }
 }
 
 const FEW = 10

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { end, keep } from '../../scripts/children.js'
 import { freePort } from '../../scripts/ports.js'
@@ -7,8 +7,6 @@ import { pinned } from './cores.js'
 import { accepts } from './ports.js'
 
 const PROGRAM = '/usr/bin/redis-server'
-
-export const hasRedis = () => existsSync(PROGRAM)
 
 /** A `redis-server` of its own, which keeps nothing on the disk. On the core of the servers: the load never rests. */
 export class RedisProcess {

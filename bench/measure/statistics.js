@@ -1,5 +1,5 @@
 /** Median and spread of the rounds. */
-export function summarise (samples) {
+function summarise (samples) {
   const sorted = samples.toSorted((a, b) => a - b)
   const middle = sorted.length / 2
   const median = sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2

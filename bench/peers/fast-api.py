@@ -1,4 +1,4 @@
-# The connection manager of FastAPI's guide, on uvicorn and uvloop: json.dumps and send_text for each socket.
+# The connection manager of FastAPI's guide, on uvicorn and uvloop: json.dumps once, and send_text for each socket.
 import json
 import os
 import resource
@@ -37,29 +37,29 @@ async def notify(user: str, request: Request):
 @app.post('/broadcast')
 async def broadcast(request: Request):
     body = await request.json()
-    message = notification(body)
+    text = notification(body)
     connections = 0
     for user, sockets in list(users.items()):
         if user != body.get('exclude_user'):
-            connections += await send_to(sockets, message)
+            connections += await send_to(sockets, text)
     return {'connections': connections, 'users': len(users)}
 
 
 def notification(body):
     timestamp = datetime.now(timezone.utc).isoformat(timespec='milliseconds').replace('+00:00', 'Z')
-    return {
+    return json.dumps({
         'type': 'notification',
         'id': f'mbxk3v2q7f-{next(sequence)}',
         'notification_type': body['notification_type'],
         'data': body['message'],
         'timestamp': timestamp,
-    }
+    })
 
 
-async def send_to(sockets, message):
+async def send_to(sockets, text):
     sent = 0
     for socket in list(sockets):
-        await socket.send_text(json.dumps(message))
+        await socket.send_text(text)
         sent += 1
     return sent
 
