@@ -3,8 +3,11 @@ const SUBPROTOCOL = 'herald.v1'
 /** How long the server has for its part: to close after a `disconnect`, to say why it refused. */
 const PATIENCE_MS = 3000
 
-/** When nothing was heard for so long, the server is asked for a sign of life: it sends a heartbeat more often than that, unless it is set otherwise. */
+/** When nothing was heard for so long, the server is asked for a sign of life: it sends a heartbeat more often than that, unless it is set otherwise. A socket that is not open by then is given up. */
 const QUIET_MS = 30_000
+
+/** Users of these names have sockets where a plain GET is answered by REST, or with this page. */
+const REST_NAMES = ['stats', 'test', 'notify', 'broadcast']
 
 /** Where the addresses of the service begin: the page is at `<base>/test`. */
 export const base = window.location.pathname.replace(/\/test$/, '')
@@ -24,7 +27,7 @@ export function connect (target, lastEventId, { onOpen, onMessage, onQuiet, onCl
   const cancelled = new AbortController()
   let opened = false
   let over = false
-  let quiet
+  let quiet = setTimeout(() => { socket.close() }, QUIET_MS)
 
   socket.addEventListener('open', () => {
     opened = true
@@ -37,6 +40,7 @@ export function connect (target, lastEventId, { onOpen, onMessage, onQuiet, onCl
     onMessage(data)
   })
   socket.addEventListener('close', async ({ code, reason }) => {
+    clearTimeout(quiet)
     if (opened) {
       end(code, reason)
       return
@@ -94,11 +98,7 @@ function createSocket ({ userId, token, tokenMode }, lastEventId) {
     url.searchParams.set('token', token)
     return new WebSocket(url)
   }
-  try {
-    return new WebSocket(url, [SUBPROTOCOL, `bearer.${token}`])
-  } catch {
-    throw new Error('The token has characters that a subprotocol cannot have')
-  }
+  return new WebSocket(url, [SUBPROTOCOL, `bearer.${token}`])
 }
 
 /** The address of a socket, without a token. */
@@ -111,6 +111,8 @@ export function socketUrl (userId, lastEventId) {
 
 /** A browser is not told why a handshake failed, but the same address answers a plain GET with the same refusal. */
 async function whyRefused ({ userId, token, tokenMode }, cancelled) {
+  if (REST_NAMES.includes(userId)) return { detail: 'It could not be opened; for a user of this name a page cannot ask why' }
+
   const headers = tokenMode === 'none' ? {} : { authorization: `Bearer ${token}` }
   const signal = AbortSignal.any([cancelled, AbortSignal.timeout(PATIENCE_MS)])
   let response

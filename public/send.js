@@ -21,10 +21,10 @@ byId('send-target').addEventListener('change', () => {
 
 byId('send-form').addEventListener('submit', async (event) => {
   event.preventDefault()
-  if (sending) return
+  if (sending || !byId('token').reportValidity()) return
+  const { path, body } = readForm()
   sending = true
   const announced = setTimeout(() => { show('pending', 'Sending…', {}, []) }, SHOW_SENDING_MS)
-  const { path, body } = readForm()
   const type = byId('send-target').value
   const what = JSON.stringify([path, body])
   if (unanswered?.what !== what) unanswered = { what, key: newKey() }

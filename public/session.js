@@ -73,8 +73,8 @@ function open () {
   clearSigns()
   report({ name: 'connecting', detail: attempt === 0 ? 'waiting for the server' : `attempt ${attempt}` })
   const lastEventId = readCursor()
-  addEntry({ direction: 'event', type: 'connecting', value: { url: socketUrl(target.userId, lastEventId).href, token: target.tokenMode } })
   try {
+    addEntry({ direction: 'event', type: 'connecting', value: { url: socketUrl(target.userId, lastEventId).href, token: target.tokenMode } })
     connection = connect(target, lastEventId, { onOpen, onMessage: receive, onQuiet: () => { getStats({ background: true }) }, onClose, onRefuse })
     begin(connection, onWelcome, onReconnect)
   } catch (error) {

@@ -1,10 +1,11 @@
 import type { Page } from 'playwright-core'
 import { createApp } from '../src/app.js'
 import { readConfig } from '../src/config.js'
-import { addressOf, SECRET } from './support/app.js'
+import { addressOf, ALL_SCOPES, SECRET } from './support/app.js'
 import { connect } from './support/client.js'
 import { hello, state, test, text, titles, token } from './support/page.js'
 import { sign } from './support/token.js'
+import { until } from './support/wait.js'
 
 /** Connects, stops the clock of the page so that it does not come back before it is told to, and breaks the connection. */
 async function breakConnection (page: Page) {
@@ -71,6 +72,22 @@ test('a page that is told when to come back does so then, and resumes', { TEST_P
   t.ok(JSON.parse(first).wait_ms < 400, first)
 })
 
+test('a page whose user has the name of a REST address does not take its answer for a refusal', { TEST_PAGE: true, MAX_CONNECTIONS_PER_USER: 1 }, async (t, { page, service }) => {
+  await page.fill('#user', 'notify')
+  await page.fill('#token', sign({ sub: 'notify', scope: ALL_SCOPES }))
+  await breakConnection(page)
+  await until(() => service.app.connections.getTotalConnectionsCount() === 0, 5000)
+  const other = await connect(t, addressOf(service, 'notify'))
+  await page.clock.runFor(500)
+  await page.waitForSelector('#state[data-state=reconnecting] + :text("attempt 2")')
+  t.match(await text(page, '#state-detail'), 'for a user of this name a page cannot ask why')
+
+  other.socket.close()
+  await other.closed
+  await page.clock.resume()
+  await state(page, 'connected')
+})
+
 test('a page that waits is stopped by Disconnect, and by a refusal', { TEST_PAGE: true }, async (t, { page, service }) => {
   await breakConnection(page)
   await page.click('#disconnect')
@@ -92,13 +109,4 @@ test('a page that waits is stopped by Disconnect, and by a refusal', { TEST_PAGE
   await page.click('#connect')
   await state(page, 'connected')
   t.match(await text(page, '#state-detail'), 'caught up, 1 replayed')
-})
-
-test('which ends are final, and how long the page waits', { TEST_PAGE: true }, async (t, { page }) => {
-  const evaluate = (code: string) => page.evaluate(`import('./test/back-off.js').then(({ backOffMs, isFinalClose, isFinalRefusal }) => ${code})`)
-  await page.evaluate(() => { Math.random = () => 1 })
-
-  t.strictSame(await evaluate('[1, 2, 3, 6, 5000].map(backOffMs)'), [500, 1000, 2000, 15000, 15000])
-  t.strictSame(await evaluate('[1000, 1001, 1006, 1008, 1011, 4001, 4401, 4499, 4500, 4999].filter(isFinalClose)'), [1008, 4500, 4999])
-  t.strictSame(await evaluate('[undefined, 401, 403, 429, 500, 503].filter((status) => isFinalRefusal({ status }))'), [401, 403])
 })

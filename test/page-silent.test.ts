@@ -44,6 +44,15 @@ t.test('a page notices by itself that nothing is heard any more', async (t) => {
   t.match(await text(page, '.entry[data-type=close]'), 'the server does not answer')
 })
 
+t.test('a page gives up an attempt that nobody answers, and makes the next one', async (t) => {
+  const { page } = await openSilent(t)
+  await page.click('#break')
+
+  await page.clock.runFor(40_000)
+
+  await page.waitForSelector('#state-detail:text("attempt 2")', { timeout: 10_000 })
+})
+
 t.test('what was sent and not answered is sent once, however often the button is pressed', async (t) => {
   const { server, page } = await openSilent(t)
 

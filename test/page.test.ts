@@ -1,3 +1,4 @@
+import { ALL_SCOPES } from './support/app.js'
 import { connect } from './support/client.js'
 import { shown, state, test, text, token } from './support/page.js'
 import { sign } from './support/token.js'
@@ -131,6 +132,50 @@ test('a token that is typed is used for the socket', { TEST_PAGE: true }, async 
   await page.click('#connect')
 
   await state(page, 'connected')
+})
+
+test('a user id may have 128 characters, whatever they are', { TEST_PAGE: true }, async (t, { page }) => {
+  const id = '😀'.repeat(128)
+  await page.fill('#token', sign({ sub: id }))
+  await page.fill('#user', '')
+  await page.focus('#user')
+  await page.keyboard.insertText(id) // Unlike `fill`, it is held to the field's bounds.
+  await page.click('#connect')
+  await state(page, 'connected')
+  t.equal(await text(page, '#connected-user'), id)
+
+  await page.click('#disconnect')
+  await state(page, 'disconnected')
+  await page.fill('#user', 'a'.repeat(129))
+  await page.click('#connect')
+  await state(page, 'refused')
+  t.match(await text(page, '#state-detail'), /400.*128 characters/)
+})
+
+test('what a browser cannot send is refused at its field, and nothing hangs', { TEST_PAGE: true }, async (t, { page }) => {
+  const refusedAt = async (button: string) => {
+    await page.click(button)
+    return await page.evaluate(() => document.activeElement?.matches(':invalid') === true && document.activeElement.id)
+  }
+
+  await page.fill('#token', 'токен')
+  await page.selectOption('#token-mode', 'query')
+  t.equal(await refusedAt('#connect'), 'token')
+  t.equal(await refusedAt('#send'), 'token')
+
+  await page.goto(`${page.url()}#token=${sign({ sub: '\ud800', scope: ALL_SCOPES })}`)
+  t.equal(await refusedAt('#connect'), 'user')
+  t.equal(await refusedAt('#send'), 'send-user')
+  t.equal(await text(page, '#outcome'), '')
+  await state(page, 'disconnected')
+
+  await page.fill('#token', ` ${token} `)
+  await page.fill('#user', 'ada')
+  await page.fill('#send-user', 'ada')
+  await page.click('#connect')
+  await state(page, 'connected')
+  await page.click('#send')
+  await page.waitForSelector('#outcome[data-kind=success]')
 })
 
 test('an anonymous connection', { JWT_SECRET: '' }, async (t, { page }) => {
