@@ -11,7 +11,8 @@ import herald from '../src/app.js'
 import { addressOf, ALL_SCOPES, SECRET } from './support/app.js'
 import { connect, refusal } from './support/client.js'
 import { clientFrame, opcodes } from './support/client-frames.js'
-import { connectRaw } from './support/raw-client.js'
+import { connectRaw, upgradeText } from './support/raw-client.js'
+import { post } from './support/rest.js'
 import { sign } from './support/token.js'
 import { until } from './support/wait.js'
 
@@ -242,7 +243,7 @@ for (const [name, path, expected, build] of [
     socket.on('error', () => {})
     let answer = ''
     socket.on('data', (data) => { answer += String(data) })
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${'x'.repeat(22)}==\r\n\r\n`)
+    socket.write(upgradeText(`${address}${path}`))
     const going = setInterval(() => { socket.write('x') }, 100)
     t.teardown(() => { clearInterval(going) })
     await until(() => socket.closed, 2000)
@@ -255,7 +256,7 @@ t.test('names and compilers of the application are its own', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
   for (const name of ['access', 'broker', 'keySet', 'metrics', 'checkOrigin']) app.decorate(name, name)
-  for (const name of ['identity', 'claim']) app.decorateRequest(name, '')
+  for (const name of ['identity', 'claim', 'user', 'jwtVerify']) app.decorateRequest(name, '')
   app.setSerializerCompiler(() => () => { throw new Error('a schema of another kind') })
   app.setValidatorCompiler(() => () => { throw new Error('a schema of another kind') })
   await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET })
@@ -263,14 +264,10 @@ t.test('names and compilers of the application are its own', async (t) => {
   const client = await connect(t, addressOf(service, 'ada'))
   await client.next()
 
-  const answer = await fetch(`${service.http}/notify/ada`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${sign({ sub: 'shop', scope: ALL_SCOPES })}`, 'content-type': 'application/json' },
-    body: '{"notification_type":"info","message":{}}'
-  })
+  const answer = await post(service, '/notify/ada', { notification_type: 'info', message: {} })
 
   t.equal(answer.status, 200)
-  t.match(await answer.json(), { user_id: 'ada', connections: 1 })
+  t.match(answer.body, { user_id: 'ada', connections: 1 })
   t.match(await client.next(), { type: 'notification' })
 })
 

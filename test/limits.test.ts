@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t from 'tap'
-import { addressOf, build, type Service } from './support/app.js'
+import { addressOf, build } from './support/app.js'
 import { connect, refusal } from './support/client.js'
 import { scrape } from './support/metrics.js'
 import { connectRaw } from './support/raw-client.js'
@@ -112,44 +111,6 @@ t.test('many upgrades at the same instant cannot pass a limit together', async (
   t.equal(service.app.connections.getUserConnectionsCount('ada'), 3)
 })
 
-const fast = { HEARTBEAT_INTERVAL_MS: 200, HEARTBEAT_TIMEOUT_MS: 100 }
-
-t.test('heartbeats come by themselves, and who answers pings stays', async (t) => {
-  const service = await build(t, fast)
-  const client = await connect(t, addressOf(service, 'ada'))
-
-  for (let i = 0; i < 4; i++) t.match(await client.nextOf('heartbeat'), { timestamp: /^\d{4}-.*Z$/ })
-
-  t.equal(service.app.connections.getTotalConnectionsCount(), 1)
-})
-
-t.test('a peer that stays silent is closed with 4002 and forgotten', async (t) => {
-  const service = await build(t, fast)
-  const socket = await connectRaw(t, addressOf(service, 'ada'))
-  const chunks: Buffer[] = []
-  socket.on('data', (chunk: Buffer) => { chunks.push(chunk) })
-
-  await once(socket, 'close')
-
-  t.ok(Buffer.concat(chunks).includes(Buffer.from([4002 >> 8, 4002 & 0xff])))
-  t.equal(service.app.connections.getTotalConnectionsCount(), 0)
-  t.strictSame(service.app.connections.getConnectedUsers(), [])
-})
-
-t.test('a peer that neither reads nor answers is forgotten too', async (t) => {
-  const service = await build(t, { ...fast, MAX_BUFFERED_BYTES: 0 })
-  const socket = await connectRaw(t, addressOf(service, 'ada'))
-  socket.pause()
-  const healthy = await connect(t, addressOf(service, 'ben'))
-  for (let i = 0; i < 100; i++) {
-    await service.app.notifications.sendToUser('ada', { notificationType: 'info', data: { text: 'x'.repeat(60_000) } })
-  }
-
-  while (service.app.connections.getUserConnectionsCount('ada') > 0) await healthy.nextOf('heartbeat')
-
-  t.strictSame(service.app.connections.getConnectedUsers(), ['ben'])
-})
-
 t.test('a reader that stalls is ended at MAX_BUFFERED_BYTES, the others get everything', async (t) => {
   const service = await build(t, { MAX_BUFFERED_BYTES: 100_000 })
   const stalled = await connectRaw(t, addressOf(service, 'ada'))
@@ -163,24 +124,4 @@ t.test('a reader that stalls is ended at MAX_BUFFERED_BYTES, the others get ever
   }
 
   t.equal(reader.frames.filter(({ type }) => type === 'notification').length, sent)
-})
-
-t.test('every connect, disconnect and refusal is a line in the log', async (t) => {
-  const lines: Array<Record<string, unknown>> = []
-  const service = await build(t, { LOG_LEVEL: 'info' }, { write: (line) => { lines.push(JSON.parse(line)) } })
-  await leave(service)
-  await refusal(`${service.ws}/ada`)
-
-  t.match(lines.find(({ msg }) => msg === 'connected'), { connection_id: /-1$/, user_id: 'ada', ip: '127.0.0.1' })
-  t.match(lines.find(({ msg }) => msg === 'disconnected'), {
-    connection_id: /-1$/, user_id: 'ada', code: 1000, reason: /./, frames_in: 2, frames_out: 2, duration_ms: Number
-  })
-  t.match(lines.find(({ msg }) => msg === 'refused'), { code: 'token_required', status: 401, url: '/api/v1/ws/ada' })
-
-  async function leave (service: Service): Promise<void> {
-    const client = await connect(t, addressOf(service, 'ada'))
-    client.send({ type: 'ping' })
-    client.send({ type: 'disconnect' })
-    await client.closed
-  }
 })

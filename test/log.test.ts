@@ -47,3 +47,19 @@ t.test('at info the log has ids of requests, connections and users, and neither 
   t.ok(entries.filter(({ msg }) => msg === 'refused').length > 20)
   for (const entry of entries.filter(({ msg }) => msg === 'refused')) t.match(entry, { request_id: String, code: String, status: Number, url: String })
 })
+
+t.test('every connect, disconnect and refusal is a line in the log', async (t) => {
+  const lines: Array<Record<string, unknown>> = []
+  const service = await build(t, {}, { write: (line) => { lines.push(JSON.parse(line)) } })
+  const client = await connect(t, addressOf(service, 'ada'))
+  client.send({ type: 'ping' })
+  client.send({ type: 'disconnect' })
+  await client.closed
+  await refusal(`${service.ws}/ada`)
+
+  t.match(lines.find(({ msg }) => msg === 'connected'), { connection_id: /-1$/, user_id: 'ada', ip: '127.0.0.1' })
+  t.match(lines.find(({ msg }) => msg === 'disconnected'), {
+    connection_id: /-1$/, user_id: 'ada', code: 1000, reason: /./, frames_in: 2, frames_out: 2, duration_ms: Number
+  })
+  t.match(lines.find(({ msg }) => msg === 'refused'), { code: 'token_required', status: 401, url: '/api/v1/ws/ada' })
+})

@@ -24,13 +24,12 @@ function blockWith (language: string, text: string, service: Service): string {
 /** Breaks the connection again and again while 20 notifications are sent, and waits until `shown` has them. */
 async function breakWhileSending ({ app }: Service, shown: () => number[]): Promise<void> {
   const { connections, notifications } = app
-  const until = async (condition: () => boolean) => { while (!condition()) await new Promise((resolve) => { setTimeout(resolve, 10) }) }
-  await until(() => connections.getTotalConnectionsCount() === 1)
+  await until(() => connections.getTotalConnectionsCount() === 1, 10_000)
   for (let n = 0; n < 20; n++) {
     if (n % 5 === 2) app.websocketServer.emit('break')
     await notifications.sendToUser('my_user_id', { notificationType: 'info', data: { n } })
   }
-  await until(() => shown().length >= 20)
+  await until(() => shown().length >= 20, 30_000)
 }
 
 /** Lets a test break all sockets of a service from below. */

@@ -185,8 +185,7 @@ export class Connection implements Identity {
   /** The account of what the peer sends, when a message has come. */
   receive (now: number): Inbound {
     this.hear()
-    this.#inbound ??= new Inbound(this.#owner.limits, now)
-    return this.#inbound
+    return (this.#inbound ??= new Inbound(this.#owner.limits, now))
   }
 
   /** Ends the connection with a closing handshake, behind what was queued. */

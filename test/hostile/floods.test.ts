@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { addressOf, ALL_SCOPES, SECRET } from '../support/app.js'
+import { addressOf, SECRET } from '../support/app.js'
 import { type AttackName, attacks, expectedAnswers, openSlowReader } from '../support/attacks.js'
 import { clientFrame, opcodes, textFrame } from '../support/client-frames.js'
 import { type Environment, prepareBuild, type Server, startServer } from '../support/process.js'
 import { connectRaw } from '../support/raw-client.js'
-import { sign } from '../support/token.js'
+import { post, stats } from '../support/rest.js'
 import { until } from '../support/wait.js'
 import { Witness } from '../support/witness.js'
 
@@ -21,7 +21,7 @@ function memoryOf ({ pid }: Server) {
   return { now: read('VmRSS'), most: read('VmHWM') }
 }
 
-/** Attacks a server of its own, with an ordinary client beside it; neither that nor the memory may notice. */
+/** Attacks a server of its own; an ordinary client beside it is to be served in time, and the memory is not to notice. */
 async function attack (t: Test, { env = {}, growth }: { env?: Environment, growth: number }, work: (server: Server) => Promise<void>): Promise<void> {
   const server = await startServer(t, { JWT_SECRET: SECRET, MAX_CONNECTIONS_PER_USER: '0', ...env })
   const witness = new Witness(server)
@@ -35,12 +35,7 @@ async function attack (t: Test, { env = {}, growth }: { env?: Environment, growt
   const grown = memoryOf(server).most - before
   t.ok(grown < growth, `the memory has grown by ${Math.round(grown / MB)} MB at most`)
   t.comment(`${witness.waits.length} waits of the ordinary client, at most ${Math.round(witness.slowest)} ms; ${Math.round(grown / MB)} MB more`)
-  await until(async () => (await totalOf(server)) === 0, 10_000)
-}
-
-async function totalOf ({ http }: Server): Promise<number> {
-  const response = await fetch(`${http}/stats`, { headers: { authorization: `Bearer ${sign({ scope: ALL_SCOPES })}` } })
-  return (await response.json() as { total_connections: number }).total_connections
+  await until(async () => (await stats(server)).total_connections === 0, 10_000)
 }
 
 t.test('floods of every kind are ended with their code, or refused with their status', async (t) => {
@@ -112,14 +107,9 @@ t.test('answers with a thousand names that nobody reads are bounded, too', async
 t.test('a reader of one byte a second is ended when too much waits for him', async (t) => {
   await attack(t, { growth: 60 * MB }, async (server) => {
     await openSlowReader(t, server, 'mallory')
-    const authorization = `Bearer ${sign({ scope: ALL_SCOPES })}`
-    const body = JSON.stringify({ notification_type: 'info', message: { text: 'x'.repeat(60_000) } })
+    const body = { notification_type: 'info', message: { text: 'x'.repeat(60_000) } }
 
-    while (slowOnes(server) === 0) {
-      const response = await fetch(`${server.http}/notify/mallory`, { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body })
-      t.equal(response.status, 200)
-      await response.arrayBuffer()
-    }
+    while (slowOnes(server) === 0) t.equal((await post(server, '/notify/mallory', body)).status, 200)
   })
 })
 

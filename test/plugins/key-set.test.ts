@@ -7,6 +7,7 @@ import { toProblem } from '../../src/protocol/problem.js'
 import { ALL_SCOPES, build, type Service } from '../support/app.js'
 import { connect, refusal } from '../support/client.js'
 import { KeyServer, SigningKey } from '../support/key-server.js'
+import { isReady, readiness } from '../support/rest.js'
 import { until } from '../support/wait.js'
 
 const claims = { sub: 'ada', scope: ALL_SCOPES }
@@ -19,11 +20,6 @@ const open = async (t: Test, keys: SigningKey[]): Promise<[Service, KeyServer]> 
 async function statsWith ({ http }: Service, token: string) {
   const response = await fetch(`${http}/stats`, { headers: { authorization: `Bearer ${token}` } })
   return { status: response.status, retryAfter: response.headers.get('retry-after'), body: await response.json() as Record<string, unknown> }
-}
-
-async function readiness ({ port }: Service) {
-  const response = await fetch(`http://127.0.0.1:${port}/health/ready`)
-  return { status: response.status, body: await response.json() as Record<string, unknown> }
 }
 
 t.test('a key that is new in the set works at once', async (t) => {
@@ -81,13 +77,13 @@ t.test('when the keys cannot be fetched, connections stay, known keys work, the 
   const client = await connect(t, `${service.ws}/ada?token=${known.sign(claims)}`)
   await client.next()
   server.stop()
-  t.equal((await readiness(service)).status, 200, 'nothing is amiss yet')
+  t.ok(await isReady(service), 'nothing is amiss yet')
 
   const refused = await statsWith(service, fresh.sign(claims))
   t.match(refused, { status: 503, retryAfter: /^\d+$/, body: { code: 'keys_unavailable' } })
   const upgrade = await refusal(`${service.ws}/ada?token=${fresh.sign(claims)}`)
   t.match(upgrade, { status: 503, headers: { 'retry-after': /^\d+$/ }, problem: { code: 'keys_unavailable' } })
-  await until(async () => (await readiness(service)).status === 503, 20_000)
+  await until(async () => !await isReady(service), 20_000)
   t.match(await readiness(service), { body: { code: 'not_ready', detail: /^JWKS: .*ECONNREFUSED/ } })
   t.equal((await statsWith(service, known.sign(claims))).status, 200)
   await connect(t, `${service.ws}/ada?token=${known.sign(claims)}`)
@@ -96,7 +92,7 @@ t.test('when the keys cannot be fetched, connections stay, known keys work, the 
 
   server.keys = [known.jwk(), fresh.jwk()]
   await server.start()
-  await until(async () => (await readiness(service)).status === 200, 20_000)
+  await until(() => isReady(service), 20_000)
   t.equal((await statsWith(service, fresh.sign(claims))).status, 200)
 })
 
@@ -111,7 +107,7 @@ t.test('a start without the key server does not fail, and is ready when there ar
   t.match(await readiness(service), { status: 503, body: { detail: /^JWKS: / } })
   t.equal((await statsWith(service, key.sign(claims))).status, 503)
   await server.start()
-  await until(async () => (await readiness(service)).status === 200, 20_000)
+  await until(() => isReady(service), 20_000)
   t.equal((await statsWith(service, key.sign(claims))).status, 200)
   t.equal(lines.filter((line) => line.includes('the keys of tokens')).length, 2, 'it is logged when it begins, and when it ends')
 })

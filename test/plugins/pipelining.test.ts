@@ -7,6 +7,7 @@ import { queryObjects } from 'node:v8'
 import t, { type Test } from 'tap'
 import { addressOf, build, type Service } from '../support/app.js'
 import { connect } from '../support/client.js'
+import { upgradeText } from '../support/raw-client.js'
 import { until } from '../support/wait.js'
 
 /** Requests of one connection that are served at once, and those that may be there. */
@@ -41,11 +42,6 @@ t.test('requests that come together are answered in their order', async (t) => {
 
 const get = 'GET /health/live HTTP/1.1\r\nHost: a\r\n'
 
-function upgradeTo (url: string): string {
-  const { pathname, search } = new URL(url)
-  return `GET ${pathname}${search} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
-}
-
 t.test('an upgrade that comes with other requests is answered behind them', async (t) => {
   const service = await build(t)
   const h2c = `${get}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n`
@@ -54,7 +50,7 @@ t.test('an upgrade that comes with other requests is answered behind them', asyn
   let answers = ''
   socket.on('data', (bytes: Buffer) => { answers += bytes.toString() })
 
-  socket.write(`${get}\r\n${h2c}${get}\r\n${h2c}${h2c}${upgradeTo(addressOf(service, 'ada'))}`)
+  socket.write(`${get}\r\n${h2c}${get}\r\n${h2c}${h2c}${upgradeText(addressOf(service, 'ada'))}`)
   await until(() => answers.includes('connection_status'), 5_000)
 
   t.strictSame(answers.match(/(?<=HTTP\/1\.1 )\d+/g), ['200', '200', '200', '200', '200', '101'])
@@ -64,7 +60,7 @@ t.test('who goes away while his upgrade waits for an answer hurts nobody, and wh
   const service = await build(t)
   const accepted: Socket[] = []
   service.app.server.on('connection', (socket: Socket) => { accepted.push(socket) })
-  const text = `${get.replace('/health/live', '/openapi.json')}\r\n`.repeat(400) + upgradeTo(addressOf(service, 'ada'))
+  const text = `${get.replace('/health/live', '/openapi.json')}\r\n`.repeat(400) + upgradeText(addressOf(service, 'ada'))
 
   for (let i = 0; i < 20; i++) {
     const socket = connectTcp(service.port, '127.0.0.1')
@@ -81,7 +77,7 @@ t.test('who goes away while his upgrade waits for an answer hurts nobody, and wh
     const socket = connectTcp(service.port, '127.0.0.1')
     socket.on('error', () => {})
     await once(socket, 'connect')
-    socket.write(`${get.replace('/health/live', '/docs')}\r\n${upgradeTo(addressOf(service, 'ada'))}`)
+    socket.write(`${get.replace('/health/live', '/docs')}\r\n${upgradeText(addressOf(service, 'ada'))}`)
     await sleep(i % 4)
     socket.resetAndDestroy()
   }

@@ -71,3 +71,18 @@ t.test('a socket that was asked for without an upgrade is refused as the connect
   await until(() => statuses(kept.answers)?.length === 2, 5000)
   t.strictSame(statuses(kept.answers), ['426', '200'])
 })
+
+t.test('what an error of the service says stays in the log', async (t) => {
+  const lines: string[] = []
+  const service = await build(t, {}, { write: (line) => { lines.push(line) } })
+  service.app.connections.stats = async () => { throw new Error('sesame') }
+
+  const response = await fetch(`${service.http}/stats`, { headers: { authorization: `Bearer ${sign({ scope: 'stats:read' })}` } })
+  const text = await response.text()
+
+  t.equal(response.status, 500)
+  t.match(response.headers.get('content-type'), 'application/problem+json')
+  t.match(JSON.parse(text), { status: 500, code: 'internal_error' })
+  t.notMatch(text, 'sesame')
+  t.match(lines.map((line) => JSON.parse(line)).filter(({ level }) => level >= 50), [{ msg: 'failed', err: { message: 'sesame' } }])
+})

@@ -2,21 +2,14 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { addressOf, ALL_SCOPES, SECRET } from '../support/app.js'
+import { addressOf, SECRET } from '../support/app.js'
 import { connect } from '../support/client.js'
 import { prepareBuild, type Server, startServer } from '../support/process.js'
-import { sign } from '../support/token.js'
+import { post } from '../support/rest.js'
 
 t.before(prepareBuild)
 
-async function notify ({ http }: Server): Promise<string> {
-  const response = await fetch(`${http}/notify/ada`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${sign({ scope: ALL_SCOPES })}` },
-    body: JSON.stringify({ notification_type: 'info', message: {} })
-  })
-  return (await response.json() as { id: string }).id
-}
+const notify = async (server: Server) => String((await post(server, '/notify/ada', { notification_type: 'info', message: {} })).body['id'])
 
 t.test('a backup that is put back: who is ahead of it is told a gap, until its numbers have caught up (docs/operations.md)', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'herald-backup-'))

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { SECRET } from '../support/app.js'
 import { type Environment, prepareBuild, run, startServer } from '../support/process.js'
+import { post } from '../support/rest.js'
 
 const cli = 'dist/src/cli.js'
 
@@ -19,12 +20,7 @@ t.test('a token of the command is one that a service with the same key takes', a
   t.equal(stderr, '')
   const { sub, scope, iat, exp } = claimsOf(token)
   t.strictSame({ sub, scope, lifetime: exp - iat }, { sub: 'service', scope: 'notifications:publish', lifetime: 3600 })
-  const publish = async (authorization: string) => await fetch(`${server.http}/notify/ada`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization },
-    body: '{"notification_type":"info","message":{}}'
-  })
-  t.equal((await publish(`Bearer ${token}`)).status, 200)
+  t.equal((await post(server, '/notify/ada', { notification_type: 'info', message: {} }, { authorization: `Bearer ${token}` })).status, 200)
   const stats = await fetch(`${server.http}/stats`, { headers: { authorization: `Bearer ${token}` } })
   t.equal(stats.status, 403, 'it has no other scope')
 })
@@ -35,6 +31,14 @@ t.test('a service with another key refuses the token', async (t) => {
   const { stdout: token } = await herald(t, ['token', '--sub', 'service', '--scope', 'stats:read'])
 
   t.equal((await fetch(`${server.http}/stats`, { headers: { authorization: `Bearer ${token}` } })).status, 401)
+})
+
+t.test('issuer and audience are read as the service reads them', async (t) => {
+  const { stdout: token } = await herald(t, ['token', '--sub', 'ada'], { JWT_SECRET: SECRET, JWT_ISSUER: ' us\n', JWT_AUDIENCE: ' ' })
+
+  const claims = claimsOf(token)
+  t.equal(claims.iss, 'us')
+  t.notOk('aud' in claims)
 })
 
 t.test('without --expires a token has no end, with several scopes it has them all', async (t) => {

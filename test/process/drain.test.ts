@@ -7,6 +7,7 @@ import { connect, refusal } from '../support/client.js'
 import { prepareBuild, startServer } from '../support/process.js'
 import { connectRaw } from '../support/raw-client.js'
 import { startRedis } from '../support/redis.js'
+import { isReady, post } from '../support/rest.js'
 import { rollingRestart } from '../support/rolling.js'
 import { sign } from '../support/token.js'
 import { hasTool } from '../support/tools.js'
@@ -44,10 +45,8 @@ t.test('a server that stops is not ready, opens no sockets, answers what is aske
   const [answer] = await once(half, 'data')
   t.match(answer.toString(), /^HTTP\/1.1 200/)
   const last = told.at(-1)
-  const notified = await fetch(`${server.http}/notify/user${clients.findIndex((client) => client === last?.client)}`, {
-    method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body
-  })
-  t.match(await notified.json(), { connections: 1, online: true })
+  const notified = await post(server, `/notify/user${clients.findIndex((client) => client === last?.client)}`, body)
+  t.match(notified.body, { connections: 1, online: true })
   t.match((await last?.client.nextOf('notification'))?.data, { title: 'Order 4711' })
 
   told.forEach(({ afterMs }, i) => { t.ok(Math.abs(afterMs - LEAD_MS - (DRAIN_SECONDS * 900 - LEAD_MS) / 20 * i) < 400, `client ${i} after ${afterMs} ms`) })
@@ -112,7 +111,7 @@ t.test('a node sends its clients away, and ends, whatever Redis does', async (t)
   if (!hasTool(t, 'redis')) return
   const redis = await startRedis(t)
   const node = await startServer(t, { BROKER_URL: redis.url, JWT_SECRET: SECRET, WS_AUTH: 'optional', DRAIN_SECONDS: '4' })
-  await until(async () => (await fetch(`http://127.0.0.1:${node.port}/health/ready`)).ok, 5_000)
+  await until(() => isReady(node), 5_000)
   const clients = await Promise.all(Array.from({ length: 4 }, async (_, i) => await connect(t, `${node.ws}/user${i}`)))
   for (const client of clients) await client.nextOf('connection_status')
 

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { ALL_SCOPES, SECRET } from '../support/app.js'
-import { checkNothingLost } from '../support/nothing-lost.js'
+import { SECRET } from '../support/app.js'
+import { connect } from '../support/client.js'
+import { tally } from '../support/nothing-lost.js'
 import { Poster } from '../support/poster.js'
 import { prepareBuild, root, run, type Server, startServer } from '../support/process.js'
 import { ResumingClient } from '../support/resuming-client.js'
-import { sign } from '../support/token.js'
+import { isReady, post, readiness } from '../support/rest.js'
 import { hasTool } from '../support/tools.js'
 import { until } from '../support/wait.js'
 
@@ -26,31 +27,22 @@ function makeFolder (t: Test): string {
   return folder
 }
 
-async function post ({ http }: Pick<Server, 'http'>, path: string, message: object) {
-  const response = await fetch(`${http}${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${sign({ scope: ALL_SCOPES })}` },
-    body: JSON.stringify({ notification_type: 'info', message })
-  })
-  return { status: response.status, retryAfter: response.headers.get('retry-after'), body: await response.json() as Record<string, unknown> }
-}
+const notify = async (server: Server, message = {}) => await post(server, '/notify/ada', { notification_type: 'info', message })
 
 /** What a user who has nothing finds: the ids in the journal. */
-async function idsIn ({ ws }: Pick<Server, 'ws'>, userId: string): Promise<string[]> {
-  const client = new ResumingClient(userId, () => `${ws}/${userId}?last_event_id=`)
-  await client.start()
-  for (let before = -1; before !== client.received.length;) {
-    before = client.received.length
-    await sleep(100)
-  }
-  client.stop()
-  return client.received
+async function idsIn (t: Test, { ws }: Server, userId: string): Promise<unknown[]> {
+  const client = await connect(t, `${ws}/${userId}?last_event_id=`)
+  const { data: { replayed } } = await client.next()
+  const ids: unknown[] = []
+  while (ids.length < Number(replayed)) ids.push((await client.nextOf('notification')).id)
+  client.socket.terminate()
+  return ids
 }
 
 t.test('a second process on the same folder is refused in one line; after a kill -9 the next has it at once', async (t) => {
   const folder = makeFolder(t)
   const first = await startServer(t, settings(folder))
-  const { body: { id } } = await post(first, '/notify/ada', {})
+  const { body: { id } } = await notify(first)
 
   const second = await run(t, process.execPath, [program], { PORT: '0', ...settings(folder) })
   t.equal(second.code, 1)
@@ -59,7 +51,7 @@ t.test('a second process on the same folder is refused in one line; after a kill
   first.kill('SIGKILL')
   await first.exited
   const third = await startServer(t, settings(folder))
-  t.strictSame(await idsIn(third, 'ada'), [id])
+  t.strictSame(await idsIn(t, third, 'ada'), [id])
 })
 
 t.test('a folder that cannot be used, or a journal that is damaged, is one clear line', async (t) => {
@@ -87,7 +79,7 @@ t.test('a folder that cannot be used, or a journal that is damaged, is one clear
 
   const cut = join(folder, 'cut')
   const server = await startServer(t, settings(cut))
-  for (let i = 0; i < 20; i++) await post(server, '/notify/ada', { text: 'x'.repeat(5000) })
+  for (let i = 0; i < 20; i++) await notify(server, { text: 'x'.repeat(5000) })
   server.kill('SIGTERM')
   await server.exited
   const file = join(cut, 'journal.mdb')
@@ -120,31 +112,27 @@ t.test('while the disk is full POST is answered 503; then it goes on, and nothin
   const kept: string[] = []
   const statuses: number[] = []
   const send = async () => {
-    const { status, body, retryAfter } = await post(server, '/notify/ada', { text: 'x'.repeat(20_000) })
+    const { status, body, headers } = await notify(server, { text: 'x'.repeat(20_000) })
     statuses.push(status)
     if (status === 200) kept.push(String(body['id']))
-    else t.match({ body, retryAfter }, { body: { code: 'journal_unavailable', status: 503 }, retryAfter: '1' })
+    else t.match({ body, retryAfter: headers.get('retry-after') }, { body: { code: 'journal_unavailable', status: 503 }, retryAfter: '1' })
   }
 
   await send()
   limit(String(1_000_000))
   while (!statuses.includes(503)) await send()
   for (let i = 0; i < 5; i++) await send()
-  const ready = async () => {
-    const response = await fetch(new URL('/health/ready', server.http))
-    return { ...await response.json() as object, status: response.status }
-  }
-  t.match(await ready(), { status: 503, code: 'not_ready', detail: 'notifications cannot be kept' })
+  t.match(await readiness(server), { status: 503, body: { code: 'not_ready', detail: 'notifications cannot be kept' } })
   limit('unlimited')
-  while ((await ready()).status !== 200) await sleep(50)
+  await until(() => isReady(server), 10_000)
   for (let i = 0; i < 5; i++) await send()
 
   t.strictSame(statuses.slice(-5), Array(5).fill(200), 'it recovers by itself')
-  while (client.received.length < kept.length) await sleep(10)
+  await until(() => client.received.length >= kept.length, 10_000)
   t.strictSame(client.received, kept)
   server.kill('SIGKILL')
   await server.exited
-  t.strictSame(await idsIn(await startServer(t, settings(folder)), 'ada'), kept)
+  t.strictSame(await idsIn(t, await startServer(t, settings(folder)), 'ada'), kept)
   t.match(server.stdout.text, 'notifications cannot be kept, and are refused')
   t.match(server.stdout.text, 'notifications are kept again')
 })
@@ -152,20 +140,19 @@ t.test('while the disk is full POST is answered 503; then it goes on, and nothin
 t.test('where the folder is not there any more, POST is answered 503 and readiness says so; where it is back, all goes on', async (t) => {
   const folder = makeFolder(t)
   const server = await startServer(t, settings(folder))
-  const kept = [(await post(server, '/notify/ada', {})).body['id']]
-  const isReady = async () => (await fetch(new URL('/health/ready', server.http))).status === 200
+  const kept = [(await notify(server)).body['id']]
 
   renameSync(folder, `${folder}.away`)
   t.teardown(() => { rmSync(`${folder}.away`, { recursive: true, force: true }) })
-  t.match(await post(server, '/notify/ada', {}), { status: 503, body: { code: 'journal_unavailable' } })
-  await until(async () => !await isReady(), 5000)
+  t.match(await notify(server), { status: 503, body: { code: 'journal_unavailable' } })
+  await until(async () => !await isReady(server), 5000)
   renameSync(`${folder}.away`, folder)
-  await until(isReady, 5000)
-  kept.push((await post(server, '/notify/ada', {})).body['id'])
+  await until(() => isReady(server), 5000)
+  kept.push((await notify(server)).body['id'])
   rmSync(folder, { recursive: true })
-  await until(async () => !await isReady(), 5000)
+  await until(async () => !await isReady(server), 5000)
 
-  t.strictSame(await idsIn(server, 'ada'), kept)
+  t.strictSame(await idsIn(t, server, 'ada'), kept)
   t.match(server.stdout.text, 'journal.mdb is not in its folder any more')
 })
 
@@ -187,9 +174,9 @@ t.test('a copy of the folder that is made while it is written to opens, and has 
     const newest = Math.max(...answered.map(({ id }) => Number(id.split('-')[1])))
 
     const other = await startServer(t, settings(copied, { RETENTION_PER_USER: '50', RETENTION_BROADCAST: '50' }))
-    const all = [...await idsIn(other, 'ada'), ...await idsIn(other, 'ben')].map((id) => Number(id.split('-')[1]))
+    const all = [...await idsIn(t, other, 'ada'), ...await idsIn(t, other, 'ben')]
     const recent = answered.filter(({ userId, id }) => userId !== null && Number(id.split('-')[1]) > newest - 40)
-    t.strictSame(recent.filter(({ id }) => !all.includes(Number(id.split('-')[1]))), [], `${recent.length} of ${answered.length} looked for`)
+    t.strictSame(recent.filter(({ id }) => !all.includes(id)), [], `${recent.length} of ${answered.length} looked for`)
     other.kill('SIGKILL')
     await other.exited
   }
@@ -197,24 +184,21 @@ t.test('a copy of the folder that is made while it is written to opens, and has 
 
 t.test('a stop keeps what was accepted', async (t) => {
   const folder = makeFolder(t)
-  const server = await startServer(t, settings(folder))
-  const posters = Array.from({ length: 8 }, (_, i) => new Poster({ name: `p${i}`, users: ['ada'], address: () => server.http, insists: false }))
-  const client = new ResumingClient('ada', () => `${server.ws}/ada`)
-  await client.start()
+  const startOnFolder = async () => await startServer(t, settings(folder, { RETENTION_PER_USER: '0', RETENTION_BROADCAST: '0' }))
+  let server = await startOnFolder()
+  const posters = Array.from({ length: 8 }, (_, i) => new Poster({ name: `p${i}`, users: ['ada', 'ben'], address: () => server.http, insists: false }))
+  const [stays, comes] = [new ResumingClient('ada', () => `${server.ws}/ada`), new ResumingClient('ada', () => `${server.ws}/ada?last_event_id=`)]
+  t.teardown(() => { for (const one of [...posters, stays, comes]) one.stop() })
+  await stays.start()
   const running = posters.map(async (poster) => { await poster.run() })
-  await sleep(300)
+  await until(() => posters.every(({ answered }) => answered.length > 10), 20_000)
 
   server.kill('SIGTERM')
   t.match(await server.exited, { code: 0 })
   for (const poster of posters) poster.stop()
   await Promise.all(running)
-  client.stop()
+  server = await startOnFolder()
+  await comes.start()
 
-  const answered = posters.flatMap((poster) => poster.answered)
-  const again = await startServer(t, settings(folder))
-  const returned = new ResumingClient('ada', () => `${again.ws}/ada?last_event_id=`)
-  await returned.start()
-  t.teardown(() => { returned.stop() })
-  const newest = answered.map(({ id }) => id).slice(-500)
-  t.strictSame(await checkNothingLost([returned], answered.filter(({ id, userId }) => newest.includes(id) && userId !== null), 5000), [])
+  t.strictSame((await tally([stays, comes], posters, 20_000)).problems, [])
 })

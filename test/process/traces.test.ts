@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { freePort } from '../../scripts/ports.js'
-import { traceExporters } from '../../src/tracing.js'
 import { ALL_SCOPES, addressOf, SECRET } from '../support/app.js'
 import { connect } from '../support/client.js'
 import { startCollector } from '../support/collector.js'
@@ -96,19 +95,6 @@ t.test('a collector that is not there hurts nobody, and is said in the log', asy
   server.kill('SIGTERM')
   t.strictSame(await server.exited, { code: 0, signal: null })
   t.ok(Date.now() - asked < 2000)
-})
-
-t.test('the standard variables say whether there are traces', async (t) => {
-  const endpoint = 'http://127.0.0.1:4318'
-
-  t.strictSame(traceExporters({}), [])
-  t.strictSame(traceExporters({ OTEL_SERVICE_NAME: 'herald' }), [])
-  t.strictSame(traceExporters({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }), ['otlp'])
-  t.strictSame(traceExporters({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint }), ['otlp'])
-  t.strictSame(traceExporters({ OTEL_TRACES_EXPORTER: 'otlp, console' }), ['otlp', 'console'])
-  t.strictSame(traceExporters({ OTEL_TRACES_EXPORTER: 'none', OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }), [])
-  t.strictSame(traceExporters({ OTEL_SDK_DISABLED: 'true', OTEL_TRACES_EXPORTER: 'otlp' }), [])
-  t.strictSame(traceExporters({ OTEL_TRACES_EXPORTER: '', OTEL_EXPORTER_OTLP_ENDPOINT: '' }), [])
 })
 
 t.test('without them nothing of OpenTelemetry is loaded but its interfaces, which prom-client brings', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { freePort } from '../../scripts/ports.js'
-import { addressOf, ALL_SCOPES, SECRET } from '../support/app.js'
+import { addressOf, SECRET } from '../support/app.js'
 import { type Client, connect } from '../support/client.js'
 import { checkNothingLost } from '../support/nothing-lost.js'
 import { Poster } from '../support/poster.js'
@@ -8,6 +8,7 @@ import { prepareBuild, startServer } from '../support/process.js'
 import { type Proxy, type ProxyName, startProxy } from '../support/proxies.js'
 import { startRedis } from '../support/redis.js'
 import { ResumingClient } from '../support/resuming-client.js'
+import { isReady, post } from '../support/rest.js'
 import { sign } from '../support/token.js'
 import { hasTool } from '../support/tools.js'
 import { until } from '../support/wait.js'
@@ -24,13 +25,9 @@ const CLIENT = '127.0.0.2'
 
 const settings = { JWT_SECRET: SECRET, TRUST_PROXY: '127.0.0.1' }
 
-async function notify ({ http }: Pick<Proxy, 'http'>, userId: string, number: number): Promise<void> {
-  const response = await fetch(`${http}/notify/${userId}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${sign({ scope: ALL_SCOPES })}` },
-    body: JSON.stringify({ notification_type: 'info', message: { number } })
-  })
-  if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`)
+async function notify (proxy: Proxy, userId: string, number: number): Promise<void> {
+  const { status, body } = await post(proxy, `/notify/${userId}`, { notification_type: 'info', message: { number } })
+  if (status !== 200) throw new Error(`${status}: ${JSON.stringify(body)}`)
 }
 
 const numbersOf = (client: Client) => client.frames.filter(({ type }) => type === 'notification').map(({ data }) => data['number'])
@@ -106,7 +103,7 @@ t.test('behind nginx a restart of one node after the other answers everybody', {
   const ports = [await freePort(), await freePort()] as const
   const startNode = async (port: number) => {
     const node = await startServer(t, { ...settings, PORT: String(port), BROKER_URL: url, DRAIN_SECONDS: '2' })
-    await until(async () => (await fetch(`http://127.0.0.1:${port}/health/ready`)).ok, 10_000)
+    await until(() => isReady(node), 10_000)
     return node
   }
   const nodes = [await startNode(ports[0]), await startNode(ports[1])]

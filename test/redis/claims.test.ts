@@ -33,6 +33,7 @@ t.test('the limit of connections of a user holds for all nodes, in whichever ins
   t.equal(opened.length, 5)
   t.equal(refused.length, 25)
   for (const reason of refused) t.match(reason, /429/)
+  for (const node of nodes) t.match(await refusal(addressOf(node, 'ada')), { status: 429, problem: { code: 'too_many_connections' } })
   for (const client of opened) t.match(await client.next(), { type: 'connection_status' })
   t.ok(noClaims(redis)(), 'who is welcome is told of')
 

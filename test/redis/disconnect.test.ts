@@ -3,6 +3,7 @@ import { addressOf, build, SECRET } from '../support/app.js'
 import { connect } from '../support/client.js'
 import { startServer } from '../support/process.js'
 import { startRedis } from '../support/redis.js'
+import { isReady } from '../support/rest.js'
 import { sign } from '../support/token.js'
 import { hasTool } from '../support/tools.js'
 import { until } from '../support/wait.js'
@@ -59,7 +60,6 @@ t.test('a node that is away closes them when it is back, and none that was opene
   const way = await openWay(t, redis.port)
   const here = await build(t, { BROKER_URL: redis.url })
   const away = await build(t, { BROKER_URL: `redis://127.0.0.1:${way.port}` })
-  const isReady = async () => (await fetch(`http://127.0.0.1:${away.port}/health/ready`)).status === 200
   const his = await connect(t, addressOf(away, 'ada'))
   const other = await connect(t, addressOf(away, 'ben'))
   for (const client of [his, other]) await client.next()
@@ -71,12 +71,12 @@ t.test('a node that is away closes them when it is back, and none that was opene
   await way.mend()
 
   t.equal((await his.closed).code, 4503)
-  await until(isReady, 10_000)
+  await until(() => isReady(away), 10_000)
   const again = await connect(t, addressOf(away, 'ada'))
   await again.next()
   way.cut()
   await way.mend()
-  await until(isReady, 10_000)
+  await until(() => isReady(away), 10_000)
   for (const client of [other, later, again]) {
     client.send({ type: 'ping' })
     t.match(await client.next(), { type: 'pong' })
@@ -89,7 +89,7 @@ t.test('without Redis it is answered 503; what is here is closed', async (t) => 
   const client = await connect(t, addressOf(service, 'ada'))
   await client.next()
   redis.kill('SIGKILL')
-  await until(async () => (await fetch(`http://127.0.0.1:${service.port}/health/ready`)).status === 503, 10_000)
+  await until(async () => !await isReady(service), 10_000)
 
   const refused = await disconnect(service.http, 'ada')
 

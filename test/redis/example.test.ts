@@ -3,6 +3,7 @@ import t from 'tap'
 import { connect } from '../support/client.js'
 import { freePort } from '../../scripts/ports.js'
 import { prepareBuild, start } from '../support/process.js'
+import { post } from '../support/rest.js'
 import { hasTool } from '../support/tools.js'
 
 t.before(prepareBuild)
@@ -18,12 +19,8 @@ t.test('npm run example:cluster shows three nodes that are one, and ends all of 
 
   const clients = []
   for (let i = 0; i < 3; i++) clients.push(await connect(t, `ws://127.0.0.1:${port}/api/v1/ws/my_user_id?token=${token}`))
-  const response = await fetch(`http://127.0.0.1:${port}/api/v1/ws/notify/my_user_id`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-    body: '{"notification_type":"info","message":{"title":"Hello"}}'
-  })
-  t.match(await response.json(), { connections: 3 })
+  const { body } = await post({ http: `http://127.0.0.1:${port}/api/v1/ws` }, '/notify/my_user_id', { notification_type: 'info', message: { title: 'Hello' } }, { authorization: `Bearer ${token}` })
+  t.match(body, { connections: 3 })
   for (const client of clients) t.match(await client.nextOf('notification'), { data: { title: 'Hello' } })
 
   example.kill('SIGINT')

@@ -3,6 +3,7 @@ import { addressOf, build, SECRET, type Service } from '../support/app.js'
 import { type Client, connect, refusal } from '../support/client.js'
 import { prepareBuild, startServer } from '../support/process.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
+import { isReady, readiness } from '../support/rest.js'
 import { hasTool } from '../support/tools.js'
 import { until } from '../support/wait.js'
 
@@ -12,15 +13,6 @@ t.before(prepareBuild)
 const body = { notification_type: 'info', message: { title: 'Order 4711' } }
 const RED_MS = 5_000
 const GREEN_MS = 10_000
-
-async function readiness ({ port }: Pick<Service, 'port'>): Promise<{ status: number, detail: string }> {
-  const response = await fetch(`http://127.0.0.1:${port}/health/ready`)
-  const { detail = '' } = await response.json() as { detail?: string }
-  return { status: response.status, detail }
-}
-
-const isRed = (service: Pick<Service, 'port'>) => async () => (await readiness(service)).status === 503
-const isGreen = (service: Pick<Service, 'port'>) => async () => (await readiness(service)).status === 200
 
 /** Two nodes, and a client of `ada` at each. */
 async function cluster (t: Test, options: Parameters<typeof startRedis>[1] = {}) {
@@ -56,14 +48,14 @@ t.test('Redis stops: POST is refused within two seconds, sockets stay open, and 
   const refused = await timed(nodes[0])
   t.match(refused, { status: 503 })
   t.ok(refused.ms < 2_000, `${refused.ms} ms`)
-  for (const node of nodes) await until(isRed(node), RED_MS)
-  t.match(await readiness(nodes[0]), { detail: /Redis/ })
+  for (const node of nodes) await until(async () => !await isReady(node), RED_MS)
+  t.match(await readiness(nodes[0]), { body: { detail: /Redis/ } })
   t.ok((await timed(nodes[1])).ms < 500, 'from then on at once')
   t.match(await refusal(addressOf(nodes[0], 'ben')), { status: 503 })
   t.equal((await fetch(`http://127.0.0.1:${nodes[0].port}/health/live`)).status, 200)
 
   redis.kill('SIGCONT')
-  for (const node of nodes) await until(isGreen(node), GREEN_MS)
+  for (const node of nodes) await until(() => isReady(node), GREEN_MS)
   const after = await timed(nodes[1])
   t.equal(after.status, 200)
   await checkAllThere(t, clients, [before.id, after.id]) // And not what was refused.
@@ -77,9 +69,9 @@ t.test('Redis is killed and started again with its file: nothing is lost', async
   await redis.exited
 
   t.match(await timed(nodes[0]), { status: 503 })
-  for (const node of nodes) await until(isRed(node), RED_MS)
+  for (const node of nodes) await until(async () => !await isReady(node), RED_MS)
   await startRedis(t, { folder, port: redis.port })
-  for (const node of nodes) await until(isGreen(node), GREEN_MS)
+  for (const node of nodes) await until(() => isReady(node), GREEN_MS)
   const after = await timed(nodes[1])
 
   await checkAllThere(t, clients, [before.id, after.id])
@@ -93,9 +85,9 @@ t.test('Redis starts again empty: another epoch, and who comes back is told of a
   await checkAllThere(t, clients, [before.id])
   redis.kill('SIGKILL')
   await redis.exited
-  for (const node of nodes) await until(isRed(node), RED_MS)
+  for (const node of nodes) await until(async () => !await isReady(node), RED_MS)
   await startRedis(t, { port: redis.port })
-  for (const node of nodes) await until(isGreen(node), GREEN_MS)
+  for (const node of nodes) await until(() => isReady(node), GREEN_MS)
 
   const after = [await timed(nodes[1]), await timed(nodes[0], '/broadcast')]
 
@@ -117,7 +109,7 @@ t.test('only the connections that publishing comes in by are cut: what was misse
       if (status === 200) ids.push(id)
     }
   }
-  for (const node of nodes) await until(isGreen(node), GREEN_MS)
+  for (const node of nodes) await until(() => isReady(node), GREEN_MS)
   const last = await timed(nodes[0])
   ids.push(last.id)
 
@@ -136,16 +128,16 @@ t.test('Redis has no memory left: POST is refused, readiness says why, nothing i
   const before = await timed(nodes[0])
   redis.cli('CONFIG', 'SET', 'maxmemory', '1')
 
-  for (const node of nodes) await until(isRed(node), RED_MS)
+  for (const node of nodes) await until(async () => !await isReady(node), RED_MS)
   const refused = await timed(nodes[0])
   t.match(refused, { status: 503 })
   t.ok(refused.ms < 2_000)
-  t.match(await readiness(nodes[0]), { status: 503, detail: /maxmemory/ })
+  t.match(await readiness(nodes[0]), { status: 503, body: { detail: /maxmemory/ } })
   const late = await connect(t, `${addressOf(nodes[1], 'ada')}&last_event_id=${before.id}`)
   t.match(await late.next(), { data: { resume: 'caught_up', replayed: 0 } }, 'sockets can still be opened')
 
   redis.cli('CONFIG', 'SET', 'maxmemory', '0')
-  await until(isGreen(nodes[0]), GREEN_MS)
+  await until(() => isReady(nodes[0]), GREEN_MS)
   const after = await timed(nodes[0])
   await checkAllThere(t, clients, [before.id, after.id])
 })
@@ -180,15 +172,18 @@ t.test('a node that is killed is out of the counts within 15 seconds, and leaves
   t.equal(redis.cli('GET', 'herald:{all}:overlap'), '0')
 })
 
-t.test('a service that starts before Redis does is not ready, and becomes it', async (t) => {
-  const gone = await startRedis(t)
-  gone.kill('SIGKILL')
-  await gone.exited
-  const node = await build(t, { BROKER_URL: gone.url })
-  t.match(await readiness(node), { status: 503, detail: /Redis/ })
-  t.match(await node.post('/notify/ada', body), { status: 503 })
+t.test('who was idle for long, and missed nothing, keeps his socket when a connection to Redis breaks', async (t) => {
+  const redis = await startRedis(t)
+  const node = await build(t, { BROKER_URL: redis.url, RETENTION_SECONDS: 1 })
+  const idle = await connect(t, addressOf(node, 'ada'))
+  await idle.next()
+  await node.post('/notify/ben', body)
+  await until(() => redis.cli('HGET', 'herald:{all}:journal', 'floor') === '1', 10_000)
 
-  await startRedis(t, { port: gone.port })
-  await until(isGreen(node), GREEN_MS)
-  t.match(await node.post('/notify/ada', body), { status: 200 })
+  redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await until(async () => !await isReady(node), 5_000).catch(() => {}) // It may be too short to be seen.
+  await until(() => isReady(node), 10_000)
+  const { body: { id } } = await node.post('/notify/ada', body)
+
+  t.equal((await idle.next()).id, id)
 })

@@ -6,6 +6,7 @@ import { connect } from '../support/client.js'
 import { freePort } from '../../scripts/ports.js'
 import { start } from '../support/process.js'
 import { startRedis } from '../support/redis.js'
+import { isReady } from '../support/rest.js'
 import { hasTool } from '../support/tools.js'
 import { until } from '../support/wait.js'
 
@@ -28,7 +29,6 @@ t.test('Sentinel makes the replica the master: all goes on there, and what had n
 
   const url = `redis://127.0.0.1:${port}/2?sentinel=herald&sentinel_password=guarded`
   const nodes = [await build(t, { BROKER_URL: url }), await build(t, { BROKER_URL: url })] as const
-  const isGreen = (node: typeof nodes[0]) => async () => (await fetch(`http://127.0.0.1:${node.port}/health/ready`)).status === 200
   const [here, there] = [await connect(t, addressOf(nodes[0], 'ada')), await connect(t, addressOf(nodes[1], 'ada'))]
   for (const client of [here, there]) await client.next()
 
@@ -41,8 +41,8 @@ t.test('Sentinel makes the replica the master: all goes on there, and what had n
   for (const client of [here, there]) t.match([(await client.next()).id, (await client.next()).id], [replicated.body['id'], lost.body['id']])
   master.kill('SIGKILL')
   replica.kill('SIGCONT')
-  await until(async () => !await isGreen(nodes[0])(), 5_000)
-  for (const node of nodes) await until(isGreen(node), 30_000)
+  await until(async () => !await isReady(nodes[0]), 5_000)
+  for (const node of nodes) await until(() => isReady(node), 30_000)
 
   const after = await nodes[1].post('/notify/ada', body)
   t.equal(after.status, 200)

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { addressOf, build } from '../support/app.js'
 import { connect } from '../support/client.js'
+import { moveClock } from '../support/clock.js'
 
 const body = { notification_type: 'info', message: { title: 'Order 4711' } }
 const key = (value: string) => ({ 'idempotency-key': value })
@@ -54,4 +55,16 @@ t.test('what a key must not be', async (t) => {
     t.match(await service.post('/notify/ada', body, key(bad)), { status: 400, body: { code: 'invalid_request', field: 'idempotency-key' } }, bad)
   }
   t.match(await service.post('/notify/ada', body, key('~!'.repeat(127))), { status: 200 })
+})
+
+t.test('a key is remembered for IDEMPOTENCY_SECONDS', async (t) => {
+  const pass = moveClock(t)
+  const service = await build(t, { IDEMPOTENCY_SECONDS: 60 })
+  const send = async () => (await service.post('/notify/ada', body, key('4711'))).headers.get('idempotency-replayed')
+
+  t.equal(await send(), null)
+  pass(50)
+  t.equal(await send(), 'true')
+  pass(11)
+  t.equal(await send(), null)
 })

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { addressOf, build, type Service } from '../support/app.js'
 import { type Client, connect } from '../support/client.js'
+import { moveClock } from '../support/clock.js'
 import { countedInVain } from '../support/counted.js'
 
 const body = (n: number) => ({ notification_type: 'info', message: { n } })
@@ -80,6 +80,7 @@ t.test('an anonymous socket resumes broadcasts', async (t) => {
 })
 
 t.test('what has outlived its ttl is not replayed, and not passed over in silence', async (t) => {
+  const pass = moveClock(t)
   const service = await build(t)
   const { body: { id } } = await service.post('/notify/ada', body(1))
   await service.post('/notify/ada', { ...body(2), ttl: 3 })
@@ -87,11 +88,25 @@ t.test('what has outlived its ttl is not replayed, and not passed over in silenc
 
   const early = await connect(t, resumeAt(service, 'ada', String(id)))
   t.match((await early.next()).data, { resume: 'caught_up', replayed: 2 })
-  await sleep(3100)
+  pass(3)
   const late = await connect(t, resumeAt(service, 'ada', String(id)))
   t.match((await late.next()).data, { resume: 'gap', replayed: 1 })
   t.strictSame(await take(late, 1), [3])
   for (const ttl of [0, -1, 1.5, '60', null]) t.match(await service.post('/notify/ada', { ...body(4), ttl }), { status: 400, body: { field: 'ttl' } })
+})
+
+t.test('what is older than RETENTION_SECONDS is not replayed, and said to be missing', async (t) => {
+  const pass = moveClock(t)
+  const service = await build(t, { RETENTION_SECONDS: 60 })
+  const { body: { id } } = await service.post('/notify/ada', body(1))
+  const resume = async () => (await (await connect(t, resumeAt(service, 'ada', String(id)))).next()).data
+  await service.post('/notify/ada', body(2))
+  pass(50)
+  await service.post('/notify/ada', body(3))
+
+  t.match(await resume(), { resume: 'caught_up', replayed: 2 })
+  pass(11)
+  t.match(await resume(), { resume: 'gap', replayed: 1 })
 })
 
 t.test('a replay of thousands reaches a reader that reads, and others are served meanwhile', async (t) => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { get } from 'node:http'
 import t from 'tap'
+import { errors } from '../../src/errors.js'
 import { addressOf, ALL_SCOPES, build } from '../support/app.js'
 import { connect, refusal } from '../support/client.js'
 import { textFrame } from '../support/client-frames.js'
@@ -152,4 +153,21 @@ t.test('a request that names the protocol and asks for no upgrade is for REST', 
     const [answer] = await once(get({ port, host: '127.0.0.1', path: '/api/v1/ws/stats', headers: { authorization: `Bearer ${sign({ scope: ALL_SCOPES })}`, upgrade: 'websocket', connection } }), 'response')
     t.match(await new Response(answer).json(), { total_connections: 0 })
   }
+})
+
+t.test('an error of the service closes its socket with 1011 and is in the log, and nobody else notices', async (t) => {
+  const lines: string[] = []
+  const service = await build(t, {}, { write: (line) => { lines.push(line) } })
+  const client = await connect(t, addressOf(service, 'ada'))
+  const other = await connect(t, addressOf(service, 'ben'))
+  service.app.connections.sendStats = () => { throw new Error('of the service') }
+
+  client.send({ type: 'get_stats' })
+
+  t.strictSame(await client.closed, { code: 1011, reason: errors.internal_error.text })
+  const logged = lines.map((line) => JSON.parse(line)).filter(({ level }) => level >= 50)
+  t.match(logged, [{ msg: 'failed', user_id: 'ada', connection_id: /-1$/, err: { message: 'of the service' } }])
+  t.equal(logged.length, 1)
+  other.send({ type: 'ping' })
+  t.match(await other.nextOf('pong'), { type: 'pong' })
 })

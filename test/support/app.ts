@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 import { createApp, type HeraldOptions } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
+import { post } from './rest.js'
 import { sign } from './token.js'
 
 export const SECRET = 'a secret of the tests, 32 bytes or more'
@@ -26,15 +27,8 @@ export async function build (t: Test, settings: HeraldOptions = {}, log?: { writ
     addresses,
     http: `http://${base}`,
     ws: `ws://${base}`,
-    /** POSTs JSON with a token that has every scope. */
-    post: async (path: string, body: unknown, headers: Record<string, string> = {}) => {
-      const response = await fetch(`http://${base}${path}`, {
-        method: 'POST',
-        headers: { ...headers, 'content-type': 'application/json', authorization: `Bearer ${sign({ scope: ALL_SCOPES })}` },
-        body: typeof body === 'string' ? body : JSON.stringify(body)
-      })
-      return { status: response.status, headers: response.headers, body: await response.json() as Record<string, unknown> }
-    }
+    /** See `post` in `rest.ts`. */
+    post: async (path: string, body: unknown, headers?: Record<string, string>) => await post({ http: `http://${base}` }, path, body, headers)
   }
 }
 

@@ -5,7 +5,7 @@ import { addressOf } from './app.js'
 import { clientFrame, opcodes, textFrame } from './client-frames.js'
 import { parseFrames } from './frames.js'
 import type { Owner } from './process.js'
-import { connectRaw } from './raw-client.js'
+import { connectRaw, upgradeText } from './raw-client.js'
 import { sign } from './token.js'
 
 export interface Target { port: number, ws: string }
@@ -69,7 +69,8 @@ async function ask (t: Owner, { port }: Target, bytes: string): Promise<Answer> 
   return await lastAnswer(socket)
 }
 
-const upgrade = (path: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`
+/** A handshake whose headers may go on. */
+const upgrade = (path: string) => upgradeText(`ws://127.0.0.1${path}`).slice(0, -2)
 const post = `POST /api/v1/ws/notify/ada HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAuthorization: Bearer ${sign({ scope: 'notifications:publish' })}\r\n`
 
 /** Attacks that end by themselves, because the server ends them at once. Each is made by one client. */
@@ -92,7 +93,7 @@ export const attacks = {
   longAddress: async (t: Owner, target: Target) => await ask(t, target, `${upgrade(`/api/v1/ws/${'x'.repeat(30_000)}`)}\r\n`),
   largeBody: async (t: Owner, target: Target) => await ask(t, target, `${post}Connection: close\r\nContent-Length: 1000000000\r\n\r\n${'x'.repeat(100_000)}`),
   endlessBody: async (t: Owner, target: Target) => await ask(t, target, `${post}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n${`ffff\r\n${'x'.repeat(0xffff)}\r\n`.repeat(3)}`),
-  badToken: async (t: Owner, target: Target) => await ask(t, target, `${upgrade('/api/v1/ws/ada?token=x.y.z').replace('Upgrade\r\n', 'Upgrade, close\r\n')}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`)
+  badToken: async (t: Owner, target: Target) => await ask(t, target, `${upgrade('/api/v1/ws/ada?token=x.y.z').replace('Upgrade\r\n', 'Upgrade, close\r\n')}\r\n`)
 } satisfies Record<string, (t: Owner, target: Target) => Promise<Answer>>
 
 export type AttackName = keyof typeof attacks
@@ -126,7 +127,6 @@ export const slow = {
 
 /** Opens a socket that reads a byte a second. */
 export async function openSlowReader (t: Owner, { port, ws }: Target, user: string): Promise<Socket> {
-  const { pathname, search } = new URL(addressOf({ ws }, user))
   const socket: Socket = connect({
     port,
     host: '127.0.0.1',
@@ -140,7 +140,7 @@ export async function openSlowReader (t: Owner, { port, ws }: Target, user: stri
   })
   socket.on('error', () => {})
   t.teardown(() => { socket.destroy() })
-  socket.write(`${upgrade(`${pathname}${search}`)}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`)
+  socket.write(upgradeText(addressOf({ ws }, user)))
   await once(socket, 'connect')
   return socket
 }

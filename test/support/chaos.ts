@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startBalancer } from '../../example/balancer.js'
-import { ALL_SCOPES, SECRET } from './app.js'
+import { SECRET } from './app.js'
 import { type Tally, tally } from './nothing-lost.js'
 import { freePort } from '../../scripts/ports.js'
 import { Poster } from './poster.js'
 import { type Owner, root, type Server, startServer, withOwner } from './process.js'
 import { type RedisServer, startRedis } from './redis.js'
 import { cutAtRandom, resumingClients } from './resuming-client.js'
-import { sign } from './token.js'
+import { stats } from './rest.js'
 import { until } from './wait.js'
 
 const USERS = Array.from({ length: 12 }, (_, i) => `user${i}`)
@@ -132,14 +132,12 @@ class Site {
 
   /** Every node says how many sockets and users there are. */
   async checkCounts (connections: number, users: number): Promise<void> {
-    for (const port of this.ports) {
-      let answer = ''
+    for (const node of this.#nodes) {
+      let counts = {}
       await until(async () => {
-        const response = await fetch(`http://127.0.0.1:${port}/api/v1/ws/stats`, { headers: { authorization: `Bearer ${sign({ scope: ALL_SCOPES }, SECRET)}` } })
-        answer = await response.text()
-        const { total_connections: total, users_count: named } = JSON.parse(answer)
+        const { total_connections: total, users_count: named } = counts = await stats(node)
         return total === connections && named === users
-      }, 15_000).catch(() => { throw new Error(`the node at ${port} counts ${answer}, and not ${connections} and ${users}`) })
+      }, 15_000).catch(() => { throw new Error(`the node at ${node.port} counts ${JSON.stringify(counts)}, and not ${connections} and ${users}`) })
     }
   }
 

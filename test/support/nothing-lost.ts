@@ -59,20 +59,24 @@ export const sumOf = <T>(all: T[], of: (one: T) => number): number => all.reduce
 /** Waits until every client has what was answered, or for `waitMs`; returns what is wrong, in lines. */
 export async function checkNothingLost (clients: ResumingClient[], posted: Posted[], waitMs: number): Promise<string[]> {
   const deadline = Date.now() + waitMs
-  const problemsOf = (client: ResumingClient) => check(client, posted.filter((one) => concerns(one, client.userId)))
+  const byId = new Map(posted.map((one) => [one.id, one]))
+  const expected = new Map(clients.map(({ userId }) => [userId, posted.filter((one) => concerns(one, userId))]))
+  const problemsOf = (client: ResumingClient) => check(client, expected.get(client.userId) ?? [], byId)
   while (clients.some((client) => problemsOf(client).length > 0) && Date.now() < deadline) await sleep(200)
   return clients.flatMap((client, i) => [...client.problems, ...problemsOf(client)].map((problem) => `client ${i} of ${String(client.userId)}: ${problem}`))
 }
 
-function check ({ received }: ResumingClient, expected: Posted[]): string[] {
+function check ({ received, userId }: ResumingClient, expected: Posted[], byId: Map<string, Posted>): string[] {
   const got = new Set(received)
   const missing = expected.filter(({ id }) => !got.has(id))
   const doubled = received.length - got.size
   const disordered = received.filter((id, i) => i > 0 && seqOf(id) <= seqOf(received[i - 1] ?? ''))
+  const strays = received.flatMap((id) => byId.get(id) ?? []).filter((one) => !concerns(one, userId))
   return [
     ...(missing.length > 0 ? [`${missing.length} of ${expected.length} are missing, the first is ${missing[0]?.id}`] : []),
     ...(doubled > 0 ? [`${doubled} came twice`] : []),
-    ...(disordered.length > 0 ? [`${disordered.length} are out of order, the first is ${disordered[0]}`] : [])
+    ...(disordered.length > 0 ? [`${disordered.length} are out of order, the first is ${disordered[0]}`] : []),
+    ...(strays.length > 0 ? [`${strays.length} are not for it, the first is ${strays[0]?.id}`] : [])
   ]
 }
 

@@ -9,7 +9,7 @@ export async function report (name: string, run: (folder: string, progress: (tex
     const { problems, ...counts } = await run(folder, (text) => { process.stderr.write(`\r${text.padEnd(40)}`) })
     console.log(`\n${JSON.stringify(counts)}`)
     for (const problem of problems) console.log(problem)
-    console.log(problems.length === 0 ? 'nothing was lost, doubled or out of order' : `${problems.length} problems`)
+    console.log(problems.length === 0 ? 'nothing was lost, doubled, out of order or for somebody else' : `${problems.length} problems`)
     process.exitCode = Math.min(problems.length, 1)
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -7,6 +7,7 @@ import { Poster } from './poster.js'
 import { type Owner, root, type Server, start, startServer, withOwner } from './process.js'
 import { type RedisServer, startRedis } from './redis.js'
 import type { CountsFrom } from './resuming-client.js'
+import { isReady } from './rest.js'
 import { until } from './wait.js'
 
 const USERS = Array.from({ length: 100 }, (_, i) => `user${i}`)
@@ -94,7 +95,7 @@ async function startNode (owner: Owner, port: number, { url }: RedisServer, drai
     MAX_CONNECTIONS_PER_USER: '0',
     DRAIN_SECONDS: String(drainSeconds)
   }, [join(root, 'dist/src/server.js')])
-  await until(async () => (await fetch(`http://127.0.0.1:${port}/health/ready`)).ok, 10_000)
+  await until(() => isReady(node), 10_000)
   return node
 }
 

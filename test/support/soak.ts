@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ALL_SCOPES, SECRET } from './app.js'
+import { SECRET } from './app.js'
 import { MixedLoad } from './mixed-load.js'
 import { root, type Server, startServer, withOwner } from './process.js'
-import { sign } from './token.js'
+import { stats } from './rest.js'
 import { until } from './wait.js'
 
 const SAMPLE_MS = 5_000
@@ -47,7 +47,7 @@ export async function soak ({ ms, folder, onSample = () => {} }: { ms: number, f
     owner.teardown(() => { load.end() })
     const samples: Sample[] = []
     const descriptors = () => readdirSync(`/proc/${server.pid}/fd`).length
-    await statsOf(server)
+    await stats(server)
     const before = descriptors()
     const started = performance.now()
     const running = load.run()
@@ -62,7 +62,11 @@ export async function soak ({ ms, folder, onSample = () => {} }: { ms: number, f
     const { problems, ...arrived } = await load.result()
     load.end()
 
-    await until(async () => (await statsOf(server)) === 0, 20_000).catch(() => { problems.push('there are connections left') })
+    const areGone = async () => {
+      const { total_connections: total, users_count: users } = await stats(server)
+      return total + users === 0
+    }
+    await until(areGone, 20_000).catch(() => { problems.push('there are connections left') })
     await until(() => descriptors() <= before, IDLE_HTTP_MS).catch(() => { problems.push(`${descriptors()} descriptors are open, and ${before} were`) })
     const troubles = server.stdout.all.filter((line) => Number(/"level":(\d+)/.exec(line)?.[1] ?? 0) >= 40)
     problems.push(...troubles.slice(0, 10), ...(server.stderr.text === '' ? [] : [server.stderr.text]))
@@ -84,13 +88,6 @@ async function takeSample ({ pid, stdout, stderr, exited }: Server, number: numb
   process.kill(pid, 'SIGWINCH')
   const [line] = await stdout.match(new RegExp(`^{"sample":${number},.*`)).catch(async () => { throw new Error(`the server has ended: ${JSON.stringify(await exited)} ${stderr.text}`) })
   return JSON.parse(line)
-}
-
-/** How many connections there are, in all. */
-async function statsOf ({ http }: Server): Promise<number> {
-  const response = await fetch(`${http}/stats`, { headers: { authorization: `Bearer ${sign({ scope: ALL_SCOPES })}` } })
-  const { total_connections: total, users_count: users } = await response.json() as { total_connections: number, users_count: number }
-  return total + users
 }
 
 const toMb = (bytes: number): number => Math.round(bytes / MB)
