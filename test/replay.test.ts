@@ -36,3 +36,19 @@ t.test('who is sent what he has missed is told of what ends meanwhile, and keeps
   await t.test('alone', async (t) => { await tellsOfGap(t, 'memory:') })
   if (hasTool(t, 'redis')) await t.test('with Redis', async (t) => { await tellsOfGap(t, (await startRedis(t)).url) })
 })
+
+t.test('who comes back while more is sent than is kept gets on, and is not told again and again', async (t) => {
+  const service = await build(t, { BROKER_URL: 'memory:', RETENTION_PER_USER: 1 })
+  const send = async () => await service.app.notifications.sendToUser('ada', { notificationType: 'info', data: {} })
+  const { id: first } = await send()
+  const over = new AbortController()
+  const sending = (async () => { while (!over.signal.aborted) await Promise.all([send(), send()]) })()
+
+  const client = await connect(t, `${addressOf(service, 'ada')}&last_event_id=${first}`)
+  for (let i = 0; i < 500; i++) await client.nextOf('notification')
+  over.abort()
+  await sending
+
+  const told = client.frames.filter(({ type }) => type === 'connection_status').length
+  t.ok(told <= 3, `${told} times`)
+})

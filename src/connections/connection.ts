@@ -81,12 +81,11 @@ export class Connection implements Identity {
     const joining = this.#joining
     const page = await joining?.read(this.#position, Math.min(MAX_JOINED_BYTES, this.#owner.limits.maxBufferedBytes / 2))
     if (page === undefined || joining === undefined || this.#joining !== joining) return 0
+    this.#owner.catchUp(this) // What is on its way counts him.
     if (page.gap !== undefined) {
       joining.start(page.gap.read)
       this.#owner.onGap(this, page.gap)
-      return 0
     }
-    this.#owner.catchUp(this) // What is on its way counts him.
     this.#position = page.lastSeq
     for (const { frame } of page.notifications) this.queue(frame)
     // Not before the last moment: a notification may have been passed over since the page was read.
