@@ -42,7 +42,8 @@ if (process.platform !== 'linux') {
 }
 await prepare()
 installPackages()
-installTools(['fastapi', ...chosen.some(({ needsRedis }) => needsRedis) ? ['redis'] : []])
+installTools(['fastapi'])
+if (chosen.some(({ needsRedis }) => needsRedis)) installTools(['redis'])
 
 const progress = new Progress()
 const present = subjects.filter(({ name }) => name !== 'fastapi' || hasTool('fastapi'))

@@ -51,7 +51,7 @@ export interface Page<Gap = Replay | undefined> {
   lastSeq: number
   /** Nothing newer was there when this was read. */
   complete: boolean
-  /** Something has left the journal that came after the last gap that the reader was told of: how his return goes from where he was before this page, which he is told first. */
+  /** Something has left the journal that came after the last gap that the reader was told of: how his return goes from where he was, which he is told before this page. */
   gap: Gap
 }
 

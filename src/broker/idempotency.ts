@@ -31,7 +31,10 @@ export function expireKey (store: Store, key: string, expiresAt: number): Change
   return read(store, key)?.[1] === expiresAt ? [{ key: outcomeKey(key) }] : []
 }
 
-/** One that is kept for longer than any is from before the clock was put back. */
-const isKept = (expiresAt: number, now: number, keepMs: number): boolean => expiresAt > now && expiresAt <= now + keepMs
+/** A clock that was put back by less, or a setting that was lowered, publishes nothing twice. */
+const MAX_AHEAD_MS = 86_400_000
+
+/** One that is kept for much longer than any is from before the clock was put back. */
+const isKept = (expiresAt: number, now: number, keepMs: number): boolean => expiresAt > now && expiresAt <= now + Math.max(keepMs, MAX_AHEAD_MS)
 
 const read = (store: Store, key: string) => store.get(outcomeKey(key)) as KeyValue | undefined

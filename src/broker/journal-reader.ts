@@ -51,7 +51,9 @@ export class JournalReader {
       after: after ?? 0,
       read: async (position, maxBytes) => {
         const page = this.read(userId, position, now, maxBytes, told)
-        return { ...page, gap: page.gap ? this.replay(userId, this.#idOf(position), delivered, clock) : undefined }
+        if (!page.gap) return { ...page, gap: undefined }
+        const gap = this.replay(userId, this.#idOf(position), delivered, clock)
+        return { ...await gap.read(position, maxBytes), gap }
       }
     }
   }

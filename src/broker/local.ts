@@ -137,11 +137,12 @@ export class LocalBroker implements Broker {
       this.#stepSince = performance.now()
       if (this.#waiting.length > 0) {
         if (this.#journal.durable && this.#lastBatch > 1 && this.#lastBatch < GATHERED) await sleep(GATHER_MS)
-        await this.#expireSome(this.#waiting.length) // So that what has expired does not crowd out what has not.
+        await this.#expireSome(Math.min(this.#waiting.length, MAX_BATCH)) // So that what has expired does not crowd out what has not.
         await this.#append(this.#waiting.splice(0, MAX_BATCH))
       }
       if (this.#outcomes.length > 0) await this.#keepOutcomes(this.#outcomes.splice(0))
       if (this.#maintenanceDue) {
+        this.#maintenanceDue = false
         if (this.#trouble.text !== undefined) await this.#probe()
         await this.#expireSome()
       }
@@ -181,9 +182,8 @@ export class LocalBroker implements Broker {
   async #expireSome (adding?: number): Promise<void> {
     try {
       const isMore = await this.#journal.expire(this.#options.now(), adding)
-      this.#maintenanceDue = isMore || (adding !== undefined && this.#maintenanceDue)
+      this.#maintenanceDue ||= isMore
     } catch (error) {
-      this.#maintenanceDue = false
       this.#trouble.note(error)
     }
     if (this.#maintenanceDue) await nextTurn()

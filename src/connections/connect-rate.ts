@@ -41,7 +41,7 @@ export class ConnectRate {
 /** What counts as one address: of IPv6 the first 64 bits, which are those of a site; all that is no address, as on a Unix socket, counts as one. */
 export function networkOf (ip: string | undefined = ''): string {
   const address = ip.replace(/^([\d.]+):\d+$/, '$1').replace(/^\[(.*)\](:\d+)?$/, '$1') // Some proxies add the port.
-  const mapped = address.replace(/^::ffff:(?=[\d.]+$)/i, '')
+  const mapped = address.replace(/^(?:::|(?:0+:){5})ffff:(?=[\d.]+$)/i, '')
   if (isIPv4(mapped)) return mapped
   if (!isIPv6(address)) return 'unknown'
 

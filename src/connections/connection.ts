@@ -84,6 +84,7 @@ export class Connection implements Identity {
     this.#owner.catchUp(this) // What is on its way counts him.
     if (page.gap !== undefined) {
       joining.start(page.gap.read)
+      this.#joinedAt = Math.min(this.#joinedAt, page.gap.after)
       this.#owner.onGap(this, page.gap)
     }
     this.#position = page.lastSeq

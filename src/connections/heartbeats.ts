@@ -43,7 +43,7 @@ export class Heartbeats {
     this.#stepMs = heartbeatIntervalMs / this.#interval
     this.#timeout = Math.ceil(heartbeatTimeoutMs / this.#stepMs)
     this.#restMs = this.#stepMs / 2
-    this.#maxPauseMs = Math.min(heartbeatIntervalMs / 4, Math.max(1, Math.floor(this.#timeout / 2)) * this.#stepMs)
+    this.#maxPauseMs = Math.min(heartbeatIntervalMs / 4, Math.max(1, Math.min(1.5, this.#timeout), Math.floor(this.#timeout / 2)) * this.#stepMs)
   }
 
   /** The first heartbeat comes within the interval, so that those who connect together are not beaten together. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Replay } from '../broker.js'
+import type { Page, Replay } from '../broker.js'
 import type { ReadPage } from '../cluster.js'
 import type { JournalOptions } from '../journal.js'
 import { decodePage } from './messages.js'
@@ -28,6 +28,12 @@ export class RedisReader {
   }
 
   async replay (userId: string | null, lastEventId: string | undefined): Promise<Replay> {
+    const { now, told, ...replay } = await this.#survey(userId, lastEventId)
+    return { ...replay, read: this.readerOf(userId, told, now) }
+  }
+
+  /** `now`: when it was; that some may be missing up to the `seq` `told` is said with it. */
+  async #survey (userId: string | null, lastEventId: string | undefined): Promise<Omit<Replay, 'read'> & { now: number, told: number }> {
     const [, epoch = '?', after = '0'] = /^(.*)-(0|[1-9]\d{0,14})$/.exec(lastEventId ?? '') ?? []
     const { node, link, cluster, retentionMs, retentionPerUser, retentionBroadcast } = this.#options
     let now = 0 // Of the survey that is answered.
@@ -46,7 +52,8 @@ export class RedisReader {
       seq: Number(seq),
       after: Number(from),
       connectionsElsewhere,
-      read: this.readerOf(userId, gap === 1 ? Number(seq) : 0, now)
+      now,
+      told: gap === 1 ? Number(seq) : 0
     }
   }
 
@@ -58,10 +65,17 @@ export class RedisReader {
   /** What ends after `now` is read, if it is still there; that some may be missing up to the `seq` `told` is known to the reader. */
   readerOf (userId: string | null, told = 0, now = this.#options.now()): ReadPage {
     return async (after, maxBytes) => {
-      const read = async () => await this.#options.link.call('read', this.#options.epoch(), userId ?? '', now, after, Math.floor(maxBytes), told)
-      const page = decodePage(await this.#insist(read))
-      return { ...page, gap: page.gap ? await this.replay(userId, `${this.#options.epoch()}-${after}`) : undefined }
+      const page = await this.#read(userId, told, now, after, maxBytes)
+      if (!page.gap) return { ...page, gap: undefined }
+      const anew = await this.#survey(userId, `${this.#options.epoch()}-${after}`)
+      const gap = { ...anew, read: this.readerOf(userId, anew.told, anew.now) }
+      return { ...await this.#read(userId, anew.told, anew.now, anew.after, maxBytes), gap } // What has gone by now is told with the next page.
     }
+  }
+
+  async #read (userId: string | null, told: number, now: number, after: number, maxBytes: number): Promise<Page<boolean>> {
+    const read = async () => await this.#options.link.call('read', this.#options.epoch(), userId ?? '', now, after, Math.floor(maxBytes), told)
+    return decodePage(await this.#insist(read))
   }
 
   /** Reads until there is an answer: a socket that waits for it stays open, however long Redis, or another node that is asked for, is away. */

@@ -85,6 +85,18 @@ t.test('who was told of a gap hears of no other before something goes that came 
   t.match(await read(6, 1), { notifications: [{ id: 'e-7' }], gap: undefined })
 })
 
+t.test('he whose return begins anew is told how many follow', async (t) => {
+  const { publish, broker, clock } = await setUp()
+  await publish('ada')
+  const { gap, read } = await broker.replay('ada', 'e-0')
+  t.notOk(gap)
+  await publish('ada')
+  for (let i = 0; i < 2; i++) await publish('ada', { ttlMs: 2 * SECOND })
+
+  clock.now = 2 * SECOND
+  t.match(await read(0, 1000), { notifications: [{ id: 'e-2' }], complete: true, gap: { gap: true, count: 1, after: 0 } })
+})
+
 t.test('ttl shortens the retention, and what has expired is a gap', async (t) => {
   const { publish, resume, clock } = await setUp()
   await publish('ada')

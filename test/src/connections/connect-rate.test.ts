@@ -65,6 +65,7 @@ t.test('what counts as one address', async (t) => {
     ['[2001:db8:1:2::5]:4711', '2001:db8:1:2'],
     ['[2001:db8:1:2::5]', '2001:db8:1:2'],
     ['::ffff:c633:6407', '198.51.100.7'],
+    ['0:0:0:0:0:ffff:192.0.2.1', '192.0.2.1'],
     ['[::ffff:192.0.2.1]:4711', '192.0.2.1'],
     [undefined, 'unknown']
   ] as const) t.equal(networkOf(ip), network, String(ip))
