@@ -8,7 +8,7 @@ import { postNotify } from './post-notify.js'
 import { measureStalled } from './stalled.js'
 import { askStats } from './ask-stats.js'
 import { recover } from './recover.js'
-import { giveWay, spin } from './turns.js'
+import { giveWay, rest, spin } from './turns.js'
 
 let pool
 
@@ -25,6 +25,8 @@ const commands = {
   recover: (options) => recover(pool, options),
   askStats: (options) => askStats(pool, options),
   giveWay: () => { giveWay() },
+  rest: () => { rest(true) },
+  work: () => { rest(false) },
   measurePings: (options) => measurePings(pool, options),
   attack: (options) => attack(pool, options)
 }

@@ -1,8 +1,9 @@
 const NAP_MS = 0.05
+const REST_MS = 20
 
 const everyTurn = new Set()
 const never = new Int32Array(new SharedArrayBuffer(4))
-let naps = false
+let napMs = 0
 
 /**
  * Keeps the event loop turning, and never asleep. A reader that sleeps costs the server a wake-up with each write,
@@ -10,13 +11,18 @@ let naps = false
  */
 export function spin () {
   for (const onTurn of everyTurn) onTurn(performance.now())
-  if (naps) Atomics.wait(never, 0, 0, NAP_MS)
+  if (napMs > 0) Atomics.wait(never, 0, 0, napMs)
   setImmediate(spin)
 }
 
 /** From now on, leaves the core to another load process for a moment with each turn. */
 export function giveWay () {
-  naps = true
+  napMs = NAP_MS
+}
+
+/** From now on, costs next to nothing, and does no more than answer heartbeats; or works again. */
+export function rest (rests) {
+  napMs = rests ? REST_MS : 0
 }
 
 /** Calls `tick` every `intervalMs`, `times` times, with the time when it should have been called and its number; resolves after the last. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LoadProcess } from './load-process.js'
 import { ServerProcess } from './server-process.js'
-import { summariseAll } from './statistics.js'
+import { Taken } from './taken.js'
 
 /** What a figure measures with. */
 export class Bench {
@@ -31,23 +31,61 @@ export class Bench {
 
   /** The same for a `measure(subject)` that starts the processes it needs, and ends them. */
   async take ({ rounds: usual, only }, measure) {
+    const taken = this.#take(only)
     const rounds = this.#rounds ?? usual
-    const chosen = this.subjects.filter(({ name, onlyWhenNamed }) => only?.includes(name) ?? onlyWhenNamed !== true)
-    const taken = new Map(chosen.map(({ name }) => [name, []]))
-    const failures = {}
     for (let round = 1; round <= rounds; round++) {
-      for (const subject of chosen) {
-        if (failures[subject.name] !== undefined) continue
+      for (const subject of taken.subjects()) {
         this.#progress.step(`round ${round} of ${rounds}: ${subject.title}`)
-        try {
-          taken.get(subject.name).push(await measure(subject))
-        } catch (error) {
-          failures[subject.name] = { failed: error.message }
-          this.#progress.note(`${subject.title}: ${error.message}`)
+        await taken.try(subject, async () => { taken.add(subject, await measure(subject)) })
+      }
+    }
+    return taken.results()
+  }
+
+  /**
+   * Measures subjects side by side: in each round all of them are there, and `measure` comes to one after the other as often as `turns` says,
+   * so that whatever else the machine does is in all of them. Only the one that is measured has load; `prepare(run)` comes once to each before that.
+   * There is a sample for each turn, and those of all subjects at one place belong together.
+   */
+  async interleave ({ rounds: usual, turns, only }, { prepare, measure }) {
+    const taken = this.#take(only)
+    const rounds = this.#rounds ?? usual
+    for (let round = 1; round <= rounds; round++) {
+      const runs = new Map()
+      const attempt = async (subject, work) => {
+        if (!await taken.try(subject, work)) await runs.get(subject)?.load?.stop() // It may not rest.
+      }
+      try {
+        for (const subject of taken.subjects()) {
+          this.#progress.step(`round ${round} of ${rounds}: ${subject.title} warms up`)
+          await attempt(subject, async () => {
+            const server = await ServerProcess.start(subject)
+            const run = { subject, server, bench: this }
+            runs.set(subject, run)
+            run.load = await LoadProcess.start(subject, server)
+            await prepare(run)
+            await run.load.call('rest')
+          })
+        }
+        for (let turn = 1; turn <= turns; turn++) {
+          this.#progress.step(`round ${round} of ${rounds}: turn ${turn} of ${turns}`)
+          for (const subject of taken.subjects()) {
+            const run = runs.get(subject)
+            await attempt(subject, async () => {
+              await run.load.call('work')
+              taken.add(subject, await measure(run))
+              await run.load.call('rest')
+            })
+          }
+        }
+      } finally {
+        for (const { load, server } of runs.values()) {
+          await load?.stop()
+          await server.stop()
         }
       }
     }
-    return { ...Object.fromEntries([...taken].map(([name, samples]) => [name, summariseCases(samples)])), ...failures }
+    return taken.results()
   }
 
   /** A second load process for the server of a run; to be ended with `stop()`. */
@@ -58,6 +96,11 @@ export class Bench {
   /** Lets everything come to rest, the garbage collector included. */
   async settle (ms) {
     await sleep(ms)
+  }
+
+  #take (only) {
+    const chosen = this.subjects.filter(({ name, onlyWhenNamed }) => only?.includes(name) ?? onlyWhenNamed !== true)
+    return new Taken(chosen, ({ title }, { message }) => { this.#progress.note(`${title}: ${message}`) })
   }
 
   async #run (subject, options, measure) {
@@ -71,9 +114,4 @@ export class Bench {
       await server.stop()
     }
   }
-}
-
-function summariseCases (rounds) {
-  const [first = {}] = rounds
-  return Object.fromEntries(Object.keys(first).map((name) => [name, summariseAll(rounds.map((round) => round[name]))]))
 }

@@ -49,6 +49,5 @@ export class LoadProcess {
 
   /** Halts it: its sockets stay open and take what their buffers hold, and it costs no CPU. */
   freeze () { this.#child.kill('SIGSTOP') }
-  thaw () { this.#child.kill('SIGCONT') }
   stop () { return end(this.#child) }
 }

@@ -6,6 +6,9 @@ function summarise (samples) {
   return { median, min: sorted[0], max: sorted.at(-1), samples }
 }
 
+/** How many times `others` one is, sample by sample. */
+export const timesAs = ({ samples }, others) => summarise(samples.map((sample, i) => sample / others.samples[i]))
+
 /** One object per round with the same keys becomes one object with a summary for each key. */
 export function summariseAll (rounds) {
   const [first = {}] = rounds

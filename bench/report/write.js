@@ -32,7 +32,7 @@ function toMarkdown ({ date, cpu, cores, pinnedTo, kernel, node, versions }, mea
   return [
     '# What was measured',
     `${date.slice(0, 10)}, Node.js ${node}, ${kernel}, ${cores} cores (${cpu}), ${pinning}. Peers: ${peers.join('; ')}.`,
-    'Medians of rounds in which the subjects took turns, with the lowest and the highest. Take the ratios, not the numbers.',
+    'Medians of what was measured while the subjects took turns, with the lowest and the highest. Take the ratios, not the numbers.',
     ...measured.flatMap(({ figure, results }) => [`## ${figure.title}`, figure.report(results)])
   ].join('\n\n') + '\n'
 }
