@@ -13,9 +13,7 @@ import type { Transport } from './transport.js'
 
 /** One socket: what it is sent, what it may send, and its end, which happens once. */
 export class Connection implements Identity {
-  // What a broadcast reads of every connection stands first, and so together in memory.
-  readonly userId: string | null
-  readonly #transport: Transport
+  readonly userId: string | null // What a broadcast reads of every connection stands first, and so together in memory.
   /** `seq` of the newest notification that this connection is past. */
   #position: number
   #ended = false
@@ -24,6 +22,8 @@ export class Connection implements Identity {
   /** There is one only while something waits. */
   #outbox: Outbox | undefined
   framesOut = 0
+  #handle: TcpHandle | undefined
+  readonly #transport: Transport
   seesNames: boolean
   expiresAt: number | undefined
   readonly openedAt: number
@@ -124,8 +124,8 @@ export class Connection implements Identity {
     return this.#joining === undefined && seq > this.#position && (this.#outbox === undefined || this.#outbox.idle)
   }
 
-  /** See `Transport.handle`. */
-  get handle (): TcpHandle | undefined { return this.#transport.handle }
+  /** See `Transport.handle`; only for those who are `readyFor` what comes: where the handle has taken a part, an outbox waits for the rest. */
+  get handle (): TcpHandle | undefined { return (this.#handle ??= this.#transport.handle) }
 
   /** Counts the `count` notifications up to `lastSeq` as sent, which are to be written next; says whether it did. */
   takeAll (count: number, lastSeq: number): boolean {
