@@ -13,7 +13,7 @@ export const SettingsSchema = Type.Object({
   HOST: text('the address to listen on', { default: '127.0.0.1' }),
   PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8000, description: 'the port to listen on; 0 takes a free one' }),
   LOG_LEVEL: Type.Union(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map((level) => Type.Literal(level)), {
-    default: 'info', description: 'what is logged'
+    default: 'info', description: 'the lowest level that is logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`'
   }),
   BROKER_URL: text('where notifications are kept: `file:` and a folder; `memory:`, which ends with the process; or `redis://host:6379`, for several nodes (`rediss:` with TLS, `?sentinel=name` for the master of that name, and `&sentinel_password=…` where its Sentinels ask for one)', { default: 'file:./data' }),
   JWT_SECRET: optional(text('the secret that tokens are signed with (HS256, HS384, HS512), as it stands, with a line break at its end if it has one')),
@@ -37,12 +37,12 @@ export const SettingsSchema = Type.Object({
   MAX_BODY_BYTES: limit(65_536, 'size of a REST body, then 413'),
   MAX_BUFFERED_BYTES: limit(1_048_576, 'bytes that may wait for one socket, then close 4001; a single frame that is larger may wait alone'),
   MAX_ERRORS: limit(10, 'errors in a row that are forgiven one socket, then close 1008'),
-  HEARTBEAT_INTERVAL_MS: limit(25_000, 'time between heartbeats; 0 sends none'),
+  HEARTBEAT_INTERVAL_MS: limit(25_000, 'time between heartbeats; 0 sends none, and closes no socket that has fallen silent'),
   HEARTBEAT_TIMEOUT_MS: limit(10_000, 'how much longer than that a socket may be silent, then close 4002'),
-  RETENTION_SECONDS: limit(86_400, 'how long a notification is kept for those who come back; with `file:` a shorter time holds for what is sent from then on'),
-  RETENTION_PER_USER: limit(1000, 'personal notifications that are kept for a user; with `file:` a lower number holds for him when he is sent the next one'),
+  RETENTION_SECONDS: limit(86_400, 'how long a notification is kept for clients that reconnect; with `file:` a shorter time holds for what is sent from then on'),
+  RETENTION_PER_USER: limit(1000, 'personal notifications that are kept for a user; with `file:` a lower number holds for users when they are sent the next one'),
   RETENTION_BROADCAST: limit(10_000, 'broadcasts that are kept'),
-  IDEMPOTENCY_SECONDS: limit(300, 'how long an `Idempotency-Key` is remembered'),
+  IDEMPOTENCY_SECONDS: limit(300, 'how long an `Idempotency-Key` is remembered; 0: for ever'),
   DRAIN_SECONDS: Type.Integer({ minimum: 0, maximum: 86_400, default: 10, description: 'how long a stop may take; 0 waits for nobody' })
 })
 
