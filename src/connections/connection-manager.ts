@@ -50,6 +50,7 @@ export class ConnectionManager implements LocalConnections {
     this.#options = options
     this.#heartbeats = new Heartbeats(options)
     this.#owner = {
+      roster: this.#users.roster,
       idPrefix: options.idPrefix,
       limits: options,
       hear: (connection) => this.#heartbeats.hear(connection),

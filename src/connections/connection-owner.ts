@@ -2,6 +2,7 @@ import type { Replay } from '../broker/broker.js'
 import type { CloseCode } from '../errors.js'
 import type { Connection } from './connection.js'
 import type { InboundLimits } from './inbound.js'
+import type { Roster } from './roster.js'
 
 export interface ConnectionLimits extends InboundLimits {
   maxBufferedBytes: number
@@ -17,6 +18,7 @@ export interface End {
 
 /** What all connections of a manager have in common. */
 export interface ConnectionOwner {
+  roster: Roster
   idPrefix: string
   limits: ConnectionLimits
   /** The peer is there: see `Heartbeats.hear`. */

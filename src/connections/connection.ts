@@ -13,17 +13,15 @@ import type { Transport } from './transport.js'
 
 /** One socket: what it is sent, what it may send, and its end, which happens once. */
 export class Connection implements Identity {
-  readonly userId: string | null // What a broadcast reads of every connection stands first, and so together in memory.
-  /** `seq` of the newest notification that this connection is past. */
-  #position: number
+  readonly userId: string | null
+  readonly row: number // Of the roster, where what a broadcast reads of it stands.
+  readonly #transport: Transport
   #ended = false
   /** Undefined: notifications are delivered as they come. */
   #joining: Joining | undefined = new Joining()
   /** There is one only while something waits. */
   #outbox: Outbox | undefined
-  framesOut = 0
-  #handle: TcpHandle | undefined
-  readonly #transport: Transport
+  #framesAtEnd = 0
   seesNames: boolean
   expiresAt: number | undefined
   readonly openedAt: number
@@ -46,7 +44,7 @@ export class Connection implements Identity {
     this.expiresAt = expiresAt
     this.openedAt = now
     this.#transport = transport
-    this.#position = position
+    this.row = owner.roster.add(this, position)
     transport.pause()
   }
 
@@ -54,9 +52,18 @@ export class Connection implements Identity {
   get ended (): boolean { return this.#ended }
   get welcomed (): boolean { return this.#joining?.welcomed !== false }
   get framesIn (): number { return this.#inbound?.frames ?? 0 }
+  get framesOut (): number { return this.#ended ? this.#framesAtEnd : this.#owner.roster.frames[this.row] ?? 0 }
   get receivedBytes (): number { return this.#transport.receivedBytes }
   get sentBytes (): number { return this.#transport.sentBytes }
   get waitingBytes (): number { return this.#outbox?.bytes ?? 0 }
+  /** Nothing stands between this connection and what comes next. */
+  get ready (): boolean { return this.#joining === undefined && this.#outbox === undefined }
+  /** See `Transport.handle`. */
+  get handle (): TcpHandle | undefined { return this.#transport.handle }
+
+  /** `seq` of the newest notification that this connection is past. */
+  get #position (): number { return this.#owner.roster.positions[this.row] ?? 0 }
+  set #position (seq: number) { this.#owner.roster.positions[this.row] = seq }
 
   /** Sends the first frame and begins with what was missed; from here on frames are read. False: the answer is outdated, and the journal is to be asked again. */
   welcome (replay: Replay, resume: Resume, totalConnections: number, now: number): boolean {
@@ -105,6 +112,7 @@ export class Connection implements Identity {
     if (after === undefined) this.#position = this.#joinedAt = 0
     else if (this.#joining === undefined) this.#position = this.#joinedAt = Math.max(this.#position, after)
     if (after === undefined || welcomed) this.#joining = new Joining()
+    this.#owner.roster.hold(this.row)
     if (welcomed) this.#joining?.start(read)
     else this.#joining?.outdate()
     if (welcomed && this.#outbox === undefined) this.#owner.onReadyForPage(this)
@@ -119,32 +127,21 @@ export class Connection implements Identity {
     return this.queue(notification.frame)
   }
 
-  /** Whether nothing stands between this connection and what comes from `seq` on, so that `takeAll` may be used. */
-  readyFor (seq: number): boolean {
-    return this.#joining === undefined && seq > this.#position && (this.#outbox === undefined || this.#outbox.idle)
-  }
-
-  /** See `Transport.handle`; only for those who are `readyFor` what comes: where the handle has taken a part, an outbox waits for the rest. */
-  get handle (): TcpHandle | undefined { return (this.#handle ??= this.#transport.handle) }
-
-  /** Counts the `count` notifications up to `lastSeq` as sent, which are to be written next; says whether it did. */
-  takeAll (count: number, lastSeq: number): boolean {
-    if (this.#ended) return false
-    this.#position = lastSeq
-    this.framesOut += count
-    return true
-  }
-
   /** Writes bytes that need not wait, because nothing else does; `how`: `writtenInPart` where the handle has not taken all of them. */
   write (frames: Buffer, how: 'write' | 'writtenInPart' = 'write'): void {
-    if (!this.#transport[how](frames)) this.#outbox = Outbox.full(this.#transport, this)
+    if (this.#transport[how](frames)) return
+    this.#outbox = Outbox.full(this.#transport, this)
+    this.#owner.roster.hold(this.row)
   }
 
   /** Sends a heartbeat, which comes before nothing and after nothing, but not before the welcome. */
   beat (frame: Buffer): void {
     if (!this.welcomed) return
     if (this.#outbox !== undefined) this.queue(frame)
-    else if (this.takeAll(1, this.#position)) this.write(frame)
+    else if (!this.#ended) {
+      this.#owner.roster.countFrames(this.row, 1)
+      this.write(frame)
+    }
   }
 
   /** Queues a frame, or the parts of its bytes, behind all that came before it. */
@@ -158,6 +155,7 @@ export class Connection implements Identity {
   queue (...parts: Buffer[]): boolean {
     if (this.#ended) return false
     const outbox = this.#outbox ??= new Outbox(this.#transport, this)
+    this.#owner.roster.hold(this.row)
     const isFirst = outbox.bytes === 0 // It may be larger than all that may wait: it would never arrive.
     for (const part of parts) outbox.push(part)
     const { maxBufferedBytes } = this.#owner.limits
@@ -167,7 +165,7 @@ export class Connection implements Identity {
       this.close('slow_consumer')
       return false
     }
-    this.framesOut++
+    this.#owner.roster.countFrames(this.row, 1)
     this.#owner.onQueued(this)
     return true
   }
@@ -212,8 +210,10 @@ export class Connection implements Identity {
   }
 
   #end (end: End): void {
+    this.#framesAtEnd = this.framesOut
     this.#ended = true
     this.#joining = undefined
+    this.#owner.roster.delete(this.row)
     this.#owner.onEnd(this, end)
   }
 }

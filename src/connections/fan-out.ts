@@ -1,7 +1,7 @@
 import type { Notification, Reach } from '../broker/broker.js'
 import type { Connection } from './connection.js'
 import { MAX_JOINED_BYTES } from './outbox.js'
-import { Takers } from './takers.js'
+import { writeToHandle } from './tcp-handle.js'
 import type { UserIndex } from './user-index.js'
 
 /** Sockets that a broadcast writes to before everything else gets a turn: some milliseconds' worth. */
@@ -23,12 +23,17 @@ interface Pass {
   frames: Buffer
   firstSeq: number
   lastSeq: number
-  excluded: Set<string>
-  /** Iterators of collections, which a `for` that is left does not end: the next one goes on where it was. */
-  groups: Array<IterableIterator<Connection | Set<Connection>>>
+  /** Rows of those whom one of them leaves out. */
+  excluded: Set<number>
+  /** The rows of the roster that are left: those who come later need none of these. */
+  next: number
+  end: number
   /** How many got all of them in one write. */
   connections: number
+  /** How many users these are, besides `several`. */
   users: number
+  /** Those of them with several sockets. */
+  several: Set<string>
 }
 
 /**
@@ -124,78 +129,78 @@ export class FanOut {
       frames: frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames),
       firstSeq: notifications[0]?.seq ?? 0,
       lastSeq: notifications.at(-1)?.seq ?? 0,
-      excluded: new Set(notifications.flatMap(({ excludeUser }) => excludeUser ?? [])),
-      groups: this.#users.groups(),
+      excluded: new Set(notifications.flatMap(({ excludeUser }) => excludeUser === null ? [] : Array.from(this.#users.of(excludeUser), ({ row }) => row))),
+      next: 0,
+      end: this.#users.roster.length,
       connections: 0,
-      users: 0
+      users: 0,
+      several: new Set()
     }
     this.#continue(this.#pass)
   }
 
-  /** Looks at all connections of a slice before it writes to the first: what is read of them comes into the cache together. */
   #continue (pass: Pass): void {
     if (this.#pass !== pass) return
-    const takers = new Takers()
-    const complete = this.#visitSlice(pass, takers)
-    takers.write(pass.frames)
-    if (complete) this.#finish(pass)
+    this.#writeSlice(pass)
+    if (pass.next === pass.end) this.#finish(pass)
     else setImmediate(() => { this.#continue(pass) })
   }
 
-  /** Collects those who take the whole pass; says whether nobody is left. */
-  #visitSlice (pass: Pass, takers: Takers): boolean {
-    let left = SLICE
-    for (const groups of pass.groups) {
-      for (const group of groups) {
-        left -= group instanceof Set ? this.#visitAll(group, pass, takers) : this.#visit(group, pass, takers)
-        if (left <= 0) return false
+  /** Nearly all that a broadcast costs besides the kernel: whoever is ready is written to without a look at more than the columns. */
+  #writeSlice (pass: Pass): void {
+    const { batch: { length }, frames, firstSeq, lastSeq, excluded, next } = pass
+    const { roster } = this.#users
+    const { ready, alone, positions, handles } = roster
+    pass.next = Math.min(next + SLICE, pass.end)
+    for (let row = next; row < pass.next; row++) {
+      if ((ready[row] !== 1 && !this.#becomesReady(row)) || (positions[row] ?? 0) >= firstSeq || (excluded.size > 0 && excluded.has(row))) {
+        this.#catchUpAt(row)
+        continue
       }
+      positions[row] = lastSeq
+      roster.countFrames(row, length)
+      pass.connections++
+      if (alone[row] === 1) pass.users++
+      else this.#countUserAt(row, pass)
+      const handle = handles[row]
+      if (handle === undefined) this.#writeAt(row, frames)
+      else if (!writeToHandle(handle, frames)) roster.connections[row]?.write(frames, 'writtenInPart')
     }
+  }
+
+  #becomesReady (row: number): boolean {
+    const { connections, ready } = this.#users.roster
+    if (connections[row]?.ready !== true) return false
+    ready[row] = 1
     return true
   }
 
-  #visit (connection: Connection, pass: Pass, takers: Takers): number {
-    if (this.#give(connection, pass, takers) && connection.userId !== null) countUser(connection.userId, pass)
-    return 1
+  #catchUpAt (row: number): void {
+    const connection = this.#users.roster.connections[row]
+    if (connection === undefined) return
+    this.catchUp(connection)
+    connection.flush()
   }
 
-  #visitAll (connections: Set<Connection>, pass: Pass, takers: Takers): number {
-    const { size } = connections
-    let taker: string | null = null
-    for (const connection of connections) {
-      if (this.#give(connection, pass, takers)) taker = connection.userId
-    }
-    if (taker !== null) countUser(taker, pass)
-    return size
+  #countUserAt (row: number, { several }: Pass): void {
+    const userId = this.#users.roster.connections[row]?.userId ?? null
+    if (userId !== null) several.add(userId)
   }
 
-  /** Whether the connection took the whole pass in one write; if not, it catches up by itself. */
-  #give (connection: Connection, pass: Pass, takers: Takers): boolean {
-    const { batch, firstSeq, lastSeq, excluded } = pass
-    if (!connection.readyFor(firstSeq) || (excluded.size > 0 && connection.userId !== null && excluded.has(connection.userId))) {
-      this.catchUp(connection)
-      connection.flush()
-      return false
-    }
-    if (!connection.takeAll(batch.length, lastSeq)) return false
-    takers.add(connection)
-    pass.connections++
-    return true
+  #writeAt (row: number, frames: Buffer): void {
+    const { connections, handles } = this.#users.roster
+    handles[row] = connections[row]?.handle
+    connections[row]?.write(frames)
   }
 
-  #finish ({ batch, connections, users }: Pass): void {
+  #finish ({ batch, connections, users, several }: Pass): void {
     this.#pending.splice(0, batch.length)
     this.#pass = undefined
-    for (const { reach, done } of batch) done({ connections: reach.connections + connections, users: reach.users + users })
+    for (const { reach, early, done } of batch) {
+      const twice = early.size === 0 ? 0 : [...several].filter((userId) => early.has(userId)).length
+      done({ connections: reach.connections + connections, users: reach.users + users + several.size - twice })
+    }
     if (this.#pending.length > 0) this.#endOfTurn()
-  }
-}
-
-/** Counts a user who got the whole pass; of those he got early, he has been counted already. */
-function countUser (userId: string, pass: Pass): void {
-  pass.users++
-  for (const { early, reach } of pass.batch) {
-    if (early.size > 0 && early.has(userId)) reach.users--
   }
 }
 

@@ -1,9 +1,11 @@
 import type { Connection } from './connection.js'
+import { Roster } from './roster.js'
 
 /** The connections that are open, by user: most users have one, which stands there by itself. */
 export class UserIndex {
   readonly #users = new Map<string, Connection | Set<Connection>>()
   readonly #anonymous = new Set<Connection>()
+  readonly roster = new Roster()
   #size = 0
   /** Changes whenever the names do. */
   version = 0
@@ -23,9 +25,13 @@ export class UserIndex {
     if (own === undefined) {
       this.#users.set(userId, connection)
       this.version++
-    } else if (own instanceof Set) {
+      return
+    }
+    this.roster.alone[connection.row] = 0
+    if (own instanceof Set) {
       own.add(connection)
     } else {
+      this.roster.alone[own.row] = 0
       this.#users.set(userId, new Set([own, connection]))
     }
   }
@@ -60,18 +66,12 @@ export class UserIndex {
     return this.#users.keys()
   }
 
-  /** All connections, those of one user together: first of the users, then the anonymous ones. May be added to and taken from meanwhile. */
-  groups (): Array<IterableIterator<Connection | Set<Connection>>> {
-    return [this.#users.values(), this.#anonymous.values()]
-  }
-
   /** Calls `visit` for every connection. A generator would cost several times as much as what is done with most of them. */
   forEach (visit: (connection: Connection) => void): void {
-    for (const groups of this.groups()) {
-      for (const group of groups) {
-        if (group instanceof Set) group.forEach(visit)
-        else visit(group)
-      }
+    for (const group of this.#users.values()) {
+      if (group instanceof Set) group.forEach(visit)
+      else visit(group)
     }
+    this.#anonymous.forEach(visit)
   }
 }

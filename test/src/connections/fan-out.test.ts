@@ -20,6 +20,7 @@ function setUp () {
   const fanOut = new FanOut(users)
   const owner: ConnectionOwner = {
     idPrefix: 'node',
+    roster: users.roster,
     hear: () => false,
     limits: { maxBufferedBytes: MAX_BUFFERED_BYTES, maxErrors: 10, messageRate: 20 },
     catchUp: (connection) => { fanOut.catchUp(connection) },
@@ -132,6 +133,26 @@ t.test('a connection that joins during a broadcast does not get what was before 
   t.strictSame(await broadcast, { connections: 1000, users: 1000 })
   t.strictSame(ids(transport), [])
   t.equal(users.userCount, 1001)
+})
+
+t.test('while a broadcast is on its way sockets come in the place of others: who was there and stays gets it once, and a user counts once', async (t) => {
+  const { fanOut, open } = setUp()
+  const ada = await open('ada')
+  const others = await Promise.all(Array.from({ length: 1200 }, (_, i) => open(`user-${i}`)))
+  const adaToo = await open('ada')
+
+  const broadcast = fanOut.deliver(notification(1, { excludeUser: 'user-1100' }))
+  await turn()
+  for (const gone of [ada, others[1150], others[1100]]) gone?.connection.closed(1006, '')
+  const late = await Promise.all(['late-1', 'late-2', 'late-3', null].map(open))
+
+  t.strictSame(await broadcast, { connections: 1200, users: 1199 })
+  t.ok(others.every(({ transport }, i) => ids(transport).length === (i === 1150 || i === 1100 ? 0 : 1)))
+  t.strictSame([ada, adaToo].map(({ transport }) => ids(transport)), [['e-1'], ['e-1']])
+  t.ok(late.every(({ transport }) => transport.sent.length === 0))
+  t.strictSame([ada.connection.framesOut, adaToo.connection.framesOut, late[0]?.connection.framesOut], [2, 2, 1], 'with the first frame')
+
+  t.strictSame(await fanOut.deliver(notification(2)), { connections: 1203, users: 1202 })
 })
 
 t.test('a stalled reader is closed with 4001 over the bound, what waited is let go, the others get everything', async (t) => {
