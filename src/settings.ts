@@ -15,7 +15,7 @@ export const SettingsSchema = Type.Object({
   LOG_LEVEL: Type.Union(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map((level) => Type.Literal(level)), {
     default: 'info', description: 'the lowest level that is logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`'
   }),
-  BROKER_URL: text('where notifications are kept: `file:` and a folder; `memory:`, which ends with the process; or `redis://host:6379`, for several nodes (`rediss:` with TLS, `?sentinel=name` for the master of that name, and `&sentinel_password=…` where its Sentinels ask for one)', { default: 'file:./data' }),
+  BROKER_URL: text('where notifications are kept: `file:` and a folder; `memory:`, which ends with the process; or `redis://host:6379`, for several nodes (`rediss:` with TLS, also to Sentinels; `?sentinel=name` for the master of that name, and `&sentinel_password=…` where its Sentinels ask for one)', { default: 'file:./data' }),
   JWT_SECRET: optional(text('the secret that tokens are signed with (HS256, HS384, HS512), as it stands, with a line break at its end if it has one')),
   JWT_PUBLIC_KEY: optional(text('the public key that tokens are verified with: PEM, of RSA, EC or Ed25519; `\\n` may stand for a line break')),
   JWT_JWKS_URL: optional(text('where the public keys are that tokens are verified with: a key set (JWKS) at an `https:` URL, or `http:` on this machine')),

@@ -21,8 +21,8 @@ t.test('a node that is taken for dead hears of nothing from then on, also while 
   const heard: string[] = []
   ghost.on('message', (_channel, message) => { heard.push(message) })
   await ghost.subscribe(`${PREFIX}to:ghost`)
-  call(redis, 'hello', 'ghost', 'epoch', '', '0', '0')
-  for (let i = 0; i < USERS.length; i += 500) call(redis, 'presence', 'ghost', String(USERS.length), ...USERS.slice(i, i + 500).flatMap((user) => [user, '1', '']))
+  call(redis, 'hello', 'ghost', 'epoch', '', '0', '0', '1')
+  for (let i = 0; i < USERS.length; i += 500) call(redis, 'presence', 'ghost', '1', String(USERS.length), ...USERS.slice(i, i + 500).flatMap((user) => [user, '1', '']))
 
   redis.cli('ZADD', `${PREFIX}nodes`, '1', 'ghost')
   const left = () => Number(redis.cli('HLEN', `${PREFIX}of:ghost`))

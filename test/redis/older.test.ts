@@ -93,7 +93,7 @@ async function journalOfThree (t: Test) {
   return {
     redis,
     itself: redis.cli('ZRANGE', `${PREFIX}nodes`, '0', '-1'),
-    hello: (node: string, heard: string) => call('hello', node, '', epoch, heard, '0'),
+    hello: (node: string, heard: string) => call('hello', node, '', epoch, heard, '0', '1'),
     survey: (after: string) => call('survey', 'first', 'ada', String(Date.now()), '60000', '100', '100', epoch, after),
     read: (after: string) => call('read', epoch, 'ada', '0', after, '65536', '0'),
     another: () => { redis.cli('HSET', `${PREFIX}journal`, 'run', 'of another server') }

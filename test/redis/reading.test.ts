@@ -20,7 +20,7 @@ async function setUp (users: string[]) {
   const { app } = await build(t, { BROKER_URL: redis.url })
   await Promise.all(users.map(async (user) => await app.notifications.sendToUser(user, { notificationType: 'info', data: {}, ttl: 60 })))
   const call = (name: string, ...args: string[]) => redis.cli('FCALL', functionName(name), '1', `${PREFIX}journal`, ...args).split('\n')
-  call('hello', 'node', '', '', '0', '0')
+  call('hello', 'node', '', '', '0', '0', '1')
   const [epoch = '', seq = ''] = call('survey', 'node', 'ben', LATER, DAY_MS, ...LIMITS, '', '0')
   return {
     gapFor: (user: string, after: string) => call('survey', 'node', user, LATER, DAY_MS, ...LIMITS, epoch, after)[2],

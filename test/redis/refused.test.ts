@@ -35,6 +35,23 @@ t.test('beside a notification that cannot be kept, another has the id that it is
   t.equal(id.split('-')[1], redis.cli('ZRANGE', 'herald:{all}:n:ben', '0', '-1', 'WITHSCORES').split('\n').at(-1))
 })
 
+t.test('who has missed what cannot be read is closed with 1011, and nobody else waits for that', async (t) => {
+  const redis = await startRedis(t)
+  const node = await build(t, { BROKER_URL: redis.url })
+  const { body: { id } } = await node.post('/notify/ben', body)
+  redis.cli('SET', 'herald:{all}:n:ann', 'of another kind')
+
+  const ann = await connect(t, addressOf(node, 'ann'))
+  t.match(await ann.next(), { data: { resume: 'none' } })
+  const back = await connect(t, `${addressOf(node, 'ann')}&last_event_id=${String(id)}`)
+  redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
+
+  t.equal((await ann.closed).code, 1011)
+  t.equal((await back.closed).code, 1011)
+  const ben = await connect(t, `${addressOf(node, 'ben')}&last_event_id=${String(id)}`)
+  t.match(await ben.next(), { data: { resume: 'caught_up' } })
+})
+
 t.test('a socket that closes while Redis refuses to be told is not counted afterwards', async (t) => {
   const redis = await startRedis(t)
   const node = await build(t, { BROKER_URL: redis.url })

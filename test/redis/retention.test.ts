@@ -58,7 +58,7 @@ t.test('what is over a limit is removed together, and nobody who comes back sees
   while (ids.length < 20) ids.push(...await send())
   t.strictSame(kept(), [10, 10])
 
-  redis.cli('FCALL', functionName('hello'), '1', `${PREFIX}journal`, 'node', '', '', '0', '0')
+  redis.cli('FCALL', functionName('hello'), '1', `${PREFIX}journal`, 'node', '', '', '0', '0', '1')
 
   // Two of hers are gone, and two of everybody's.
   for (const [index, expected] of [['1', '16'], ['1', '16'], ['1', '16'], ['0', '16'], ['0', '15']].entries()) {

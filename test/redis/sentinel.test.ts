@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -53,4 +54,31 @@ t.test('Sentinel makes the replica the master: all goes on there, and what had n
   t.match(await hasAll.next(), { data: { resume: 'caught_up', replayed: 1 } })
   const lacksOne = await connect(t, `${addressOf(nodes[1], 'ada')}&last_event_id=${replicated.body['id']}`)
   t.match(await lacksOne.next(), { data: { resume: 'gap', replayed: 1 } })
+})
+
+t.test('a Sentinel that takes connections and does not answer is not waited for: the others are asked', async (t) => {
+  const master = await startRedis(t)
+  const folder = t.testdir()
+  const ports = [await freePort(), await freePort()]
+  const sentinels = await Promise.all(ports.map(async (port) => {
+    const config = join(folder, `sentinel-${port}.conf`)
+    writeFileSync(config, [`port ${port}`, 'bind 127.0.0.1', `sentinel monitor herald 127.0.0.1 ${master.port} 2`].join('\n'))
+    const sentinel = start(t, '/usr/bin/redis-server', [config, '--sentinel'])
+    await sentinel.stdout.match(/\+monitor/)
+    return sentinel
+  }))
+  const others = () => spawnSync('/usr/bin/redis-cli', ['-p', String(ports[0]), 'SENTINEL', 'sentinels', 'herald'], { encoding: 'utf8' }).stdout
+  await until(() => /\nsentinel\n/.test(others()), 15_000) // And not `sentinel,disconnected`, which a client does not ask.
+  const node = await build(t, { BROKER_URL: `redis://127.0.0.1:${ports[0]}?sentinel=herald` })
+  await until(() => isReady(node), 5_000)
+
+  sentinels[0]?.kill('SIGSTOP')
+  for (let i = 0; i < 3; i++) { // They are asked in turn.
+    master.cli('CLIENT', 'KILL', 'TYPE', 'normal')
+    await until(async () => !await isReady(node), 5_000)
+    await until(() => isReady(node), 15_000)
+  }
+
+  t.equal((await node.post('/notify/ada', body)).status, 200)
+  sentinels[0]?.kill('SIGCONT')
 })

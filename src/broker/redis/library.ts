@@ -4,7 +4,7 @@ import { publishing } from './lua-publish.js'
 import { reading } from './lua-read.js'
 
 /** Changes when the functions or what they keep do; nodes of two versions must not share a Redis. */
-const VERSION = 8
+const VERSION = 9
 
 /** What every key and channel begins with; the braces put all of them into one hash slot. */
 export const PREFIX = 'herald:{all}:'
@@ -72,6 +72,9 @@ local function settle(new_epoch)
   return epoch, tonumber(seq), removing or ''
 end
 
+-- How many nodes hear it: 1, or 0 where it is gone. Where a connection was cut off without a word there may still be the one before it.
+local function send(node, message) return math.min(redis.call('PUBLISH', P .. 'to:' .. node, message), 1) end
+
 local function nodes_of(user)
   local nodes = {}
   for node, count in string.gmatch(redis.call('HGET', P .. 'users', user) or '', '([^=,]+)=(%d+)') do
@@ -124,6 +127,7 @@ register('sweep', sweep, { 'allow-oom' })
  *   expiry           zset    `<seq>:<audience>` of what has a time of its own, by when that ends, in ms
  *   k:<key>          string  the outcome of the call with an idempotency key
  *   nodes            zset    node → when it was last heard, in ms
+ *   sessions         hash    node → the number of its newest `hello`: what it has sent before that, on another connection, may come later
  *   totals           hash    node → its open sockets
  *   users            hash    user → where his sockets are: `<node>=<count>,…`
  *   of:<node>        hash    user → his sockets there

@@ -43,7 +43,10 @@ local function drop(node)
   redis.call('ZADD', P .. 'nodes', 0, node)
   for _, user in ipairs(redis.call('HRANDFIELD', P .. 'of:' .. node, DROP_AT_ONCE)) do set_count(node, user, 0) end
   local left = redis.call('HLEN', P .. 'of:' .. node)
-  if left == 0 then redis.call('ZREM', P .. 'nodes', node) end
+  if left == 0 then
+    redis.call('ZREM', P .. 'nodes', node)
+    redis.call('HDEL', P .. 'sessions', node)
+  end
   note_removing()
   return left
 end
@@ -65,11 +68,11 @@ local function wait_ms(from_lost)
   return left > 0 and left <= TELL_MS and left or 0
 end
 
--- node, new epoch, epoch and seq of the newest that it has heard, when it was last here, in ms, or 0. What was kept of its users stands until it tells of them
+-- node, new epoch, epoch and seq of the newest that it has heard, when it was last here, in ms, or 0, and the number of this session. What was kept of its users stands until it tells of them
 -- anew. It is told where the journal stands, and the time; the users whose sockets it should have closed since it was here, each with when that was; for how
 -- long, in ms, it waits, and says this again; the open sockets of the others; the users who are counted there, where some may have left since the file was written.
 local function hello(keys, args)
-  local node, new_epoch, epoch, heard, heard_at = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[5])
+  local node, new_epoch, epoch, heard, heard_at, session = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[5]), tonumber(args[6])
   local kept, layout = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'layout'))
   if kept and layout ~= LAYOUT then return redis.error_reply('ERR its layout is ' .. (layout or 'an older one') .. ', and this version reads ' .. LAYOUT) end
   local current, seq = settle(new_epoch)
@@ -78,18 +81,20 @@ local function hello(keys, args)
     redis.call('HSET', P .. 'journal', 'lost', int(heard))
   end
   if unheard and unheard ~= '' then redis.call('HSET', P .. 'journal', 'unheard', (string.gsub(unheard, node .. ',?', ''))) end
-  redis.call('ZADD', P .. 'nodes', int(time()), node)
+  local now = time()
+  redis.call('ZADD', P .. 'nodes', int(now), node)
+  redis.call('HSET', P .. 'sessions', node, int(math.max(session, tonumber(redis.call('HGET', P .. 'sessions', node) or 0))))
   note_removing()
   local missed = heard_at > 0 and redis.call('ZRANGEBYSCORE', P .. 'disconnects', int(heard_at - SILENT_MS), '+inf', 'WITHSCORES') or {}
-  return { current, int(seq), int(time()), missed, wait_ms(epoch ~= '' and epoch ~= current), elsewhere(node), redis.call('HKEYS', P .. 'of:' .. node) }
+  return { current, int(seq), int(now), missed, wait_ms(epoch ~= '' and epoch ~= current), elsewhere(node), redis.call('HKEYS', P .. 'of:' .. node) }
 end
 
--- node, its open sockets, then users, their open sockets there and which of their claims end with that; 0: the node is not known
+-- node, its session, its open sockets, then users, their open sockets there and which of their claims end with that; 0: the node is not known, or is in a later session
 local function presence(keys, args)
   local node = args[1]
-  if not is_known(node) then return 0 end
-  redis.call('HSET', P .. 'totals', node, args[2])
-  for i = 3, #args, 3 do
+  if not is_known(node) or redis.call('HGET', P .. 'sessions', node) ~= args[2] then return 0 end
+  redis.call('HSET', P .. 'totals', node, args[3])
+  for i = 4, #args, 3 do
     set_count(node, args[i], tonumber(args[i + 1]))
     for claimed in string.gmatch(args[i + 2], '%S+') do redis.call('ZREM', P .. 'claims:' .. args[i], claimed) end
   end
@@ -108,8 +113,10 @@ end
 
 -- now, retention, node: removes some of what has ended, and of other nodes that are silent; REMOVE_AT_ONCE or more: there may be more
 local function sweep(keys, args)
-  local removed = expire(tonumber(args[1]), tonumber(args[2]))
-  for _, silent in ipairs(redis.call('ZRANGEBYSCORE', P .. 'nodes', '-inf', int(time() - SILENT_MS))) do
+  local removed, now = expire(tonumber(args[1]), tonumber(args[2])), time()
+  -- The clock was put back: who is there says so soon, and who is not would count until then.
+  for _, ahead in ipairs(redis.call('ZRANGEBYSCORE', P .. 'nodes', '(' .. int(now), '+inf')) do redis.call('ZADD', P .. 'nodes', int(now), ahead) end
+  for _, silent in ipairs(redis.call('ZRANGEBYSCORE', P .. 'nodes', '-inf', int(now - SILENT_MS))) do
     if silent ~= args[3] and drop(silent) > 0 then removed = math.max(removed, REMOVE_AT_ONCE) end
   end
   return removed
@@ -124,7 +131,7 @@ local function disconnect(keys, args)
   redis.call('ZREMRANGEBYRANK', P .. 'disconnects', 0, -MOST_DISCONNECTS - 1)
   redis.call('PEXPIRE', P .. 'disconnects', DISCONNECTS_MS)
   for _, node in ipairs(redis.call('ZRANGE', P .. 'nodes', 0, -1)) do
-    if node ~= args[1] then heard = heard + redis.call('PUBLISH', P .. 'to:' .. node, args[2]) end
+    if node ~= args[1] then heard = heard + send(node, args[2]) end
   end
   return heard
 end
@@ -148,6 +155,7 @@ end
 local function connect(keys, args)
   local key, step, now = P .. 'connects:' .. args[1], 1000 / args[2], time()
   local due = math.max(tonumber(redis.call('GET', key) or now), now)
+  if due > now + BURST_MS + step then due = now end -- The clock was put back.
   if due - now >= BURST_MS - step / 2 then return 0 end
   if args[3] == '1' then redis.call('SET', key, string.format('%.3f', due + step), 'PX', int(math.max(math.ceil(due + step - now), 1))) end
   return 1

@@ -47,7 +47,7 @@ local function publish(keys, args)
     if special ~= '' then ends, excluded, key, fingerprint = string.match(special, '^([^\\t]*)\\t([^\\t]*)\\t([^\\t]*)\\t([^\\t]*)$') end
     outcomes[i] = key ~= '' and repeated(key, fingerprint, now)
     local added = not outcomes[i] and redis.pcall('ZADD', kept, next, entry)
-    if added and added ~= 1 then
+    if type(added) == 'table' then
       outcomes[i] = { 'failed', added.err }
     elseif added then
       seq = seq + 1
@@ -93,7 +93,7 @@ local function publish(keys, args)
   if seq < last then redis.call('HSET', P .. 'journal', 'seq', int(seq)) end
   if #gone > 0 then redis.call('ZADD', P .. 'gone', 'GT', unpack(gone)) end
   local heard, receivers = {}, {}
-  for name, message in pairs(messages) do heard[name] = redis.call('PUBLISH', P .. 'to:' .. name, table.concat(message)) end
+  for name, message in pairs(messages) do heard[name] = send(name, table.concat(message)) end
   for i = 1, count do
     local outcome, nodes = outcomes[i], reached[i]
     if nodes then
@@ -113,6 +113,7 @@ local function keep_outcome(keys, args)
   local kept = redis.call('GET', P .. 'k:' .. args[1])
   if not kept then return end
   local outcome = cjson.decode(kept)
+  if outcome.connections and args[2] == '0' then return end -- Who has waited for it in vain says so, and may be late.
   outcome.connections, outcome.users = tonumber(args[2]), tonumber(args[3])
   redis.call('SET', P .. 'k:' .. args[1], cjson.encode(outcome), 'KEEPTTL')
 end

@@ -11,6 +11,7 @@ export function createClient (url: string, more: RedisOptions): Redis {
     ...readRedisUrl(url) as object, // The type of these options is none that the constructor takes.
     ...more as object,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    sentinelCommandTimeout: CONNECT_TIMEOUT_MS, // One that takes a connection and hangs would be waited for for ever.
     disconnectTimeout: 1, // What is broken off has not been answered for a while: nothing is to be waited for.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false, // Nothing is published twice.

@@ -5,8 +5,9 @@ import type { Calls } from './calls.js'
 import { encodeClose } from './messages.js'
 import type { RedisLink } from './redis-link.js'
 
-/** Users that are told about at once. */
+/** Users that are told about in one call, and in calls that are answered together. */
 const AT_ONCE = 500
+const TOGETHER = 5000
 
 type Link = Pick<RedisLink, 'ready' | 'call' | 'forgotten'>
 
@@ -19,6 +20,7 @@ export class RedisCluster implements Cluster {
   /** Users whose number of sockets has changed, and Redis was not told, with the claims of theirs that end with that. */
   #changed = new Map<string, string[]>()
   #lastClaim = 0
+  #session = 0
   /** How many sockets Redis was told are here; undefined: it does not know. */
   #toldTotal: number | undefined
   #telling: Promise<void> | undefined
@@ -47,17 +49,23 @@ export class RedisCluster implements Cluster {
     await this.#tell()
   }
 
+  /** What is told from here on is of another session: Redis passes over what comes late of those before. Returns its number. */
+  beginSession (): number {
+    return ++this.#session
+  }
+
   /** Tells of everybody who is here, and of those of whom Redis may believe that they are. */
   async tellAll (counted: string[]): Promise<void> {
-    for (const userId of [...counted, ...this.#connections?.getConnectedUsers() ?? []]) this.#note(userId)
+    const all = [...new Set([...counted, ...this.#connections?.getConnectedUsers() ?? []])]
     this.#toldTotal = undefined
-    await this.#tell()
+    for (let i = 0; i === 0 || i < all.length; i += TOGETHER) {
+      for (const userId of all.slice(i, i + TOGETHER)) this.#note(userId)
+      await this.#tell()
+    }
   }
 
   /** Tells what could not be told; to be called about twice a second. */
-  retry (): void {
-    if (this.#link.ready) this.#tellSoon()
-  }
+  retry (): void { this.#tellSoon() }
 
   async claim (userId: string | null, opens: boolean): Promise<string | null> {
     if (!this.#link.ready) throw unreachable()
@@ -99,6 +107,7 @@ export class RedisCluster implements Cluster {
 
   /** At the end of this turn, so that what it brings is told together. */
   #tellSoon (): void {
+    if (!this.#link.ready) return // Each that closes meanwhile would try all of them again.
     this.#telling ??= new Promise<void>((resolve) => {
       setImmediate(() => {
         this.#telling = undefined
@@ -116,7 +125,7 @@ export class RedisCluster implements Cluster {
     const calls: Array<Promise<unknown>> = []
     for (let i = 0; i < Math.max(users.length, 1); i += AT_ONCE) {
       const counts = users.slice(i, i + AT_ONCE).flatMap(([userId, claims]) => [userId, this.#countOf(userId), claims.join(' ')])
-      calls.push(this.#link.call('presence', this.#node, total, ...counts))
+      calls.push(this.#link.call('presence', this.#node, this.#session, total, ...counts))
     }
     let told = false
     try {

@@ -43,8 +43,7 @@ export class RedisLink implements LinkState {
   /** What is published is subscribed to, and no connection has ended since. */
   #sound = false
   #beatAt = 0
-  /** How far the clock of Redis is ahead of ours. */
-  #clockAheadMs = 0
+  #beatSeenAt = 0 // By a clock that nobody sets.
   readonly #beat = new Beat(performance.now())
   #restored = 0
 
@@ -62,7 +61,8 @@ export class RedisLink implements LinkState {
   get ready (): boolean { return this.#ready }
   get closed (): boolean { return this.#closed }
   get sound (): boolean { return this.#sound }
-  get clockAheadMs (): number { return this.#clockAheadMs }
+  /** How far the clock of Redis is ahead of ours, which may have been set since the last beat. */
+  get clockAheadMs (): number { return this.#beatAt === 0 ? 0 : Math.round(this.#beatAt + performance.now() - this.#beatSeenAt) - Date.now() }
   get probeAgeMs (): number { return performance.now() - this.#beat.heardAt }
   get probeMs (): number { return this.#beat.tookMs }
   get reconnects (): number { return Math.max(0, this.#restored - 1) }
@@ -198,7 +198,7 @@ export class RedisLink implements LinkState {
 
   #noteTime (time: number): void {
     this.#beatAt = time
-    this.#clockAheadMs = time - Date.now()
+    this.#beatSeenAt = performance.now()
   }
 
   #break (error: unknown): void {

@@ -9,6 +9,10 @@ import type { Entered } from './registration.js'
 
 const MAX_BACK_OFF_MS = 500
 
+/** What is answered where what is asked for cannot be read, as somebody else has written a key of it; not what a function answers that cannot do it yet. */
+const REFUSAL = /^(?:WRONGTYPE|ERR (?!not all nodes have said|the node is not known|the journal is another))/
+const MAX_REFUSALS = 10
+
 export interface RedisReaderOptions extends JournalOptions {
   node: string
   link: RedisLink
@@ -65,11 +69,14 @@ export class RedisReader {
   /** What ends after `now` is read, if it is still there; that some may be missing up to the `seq` `told` is known to the reader. */
   readerOf (userId: string | null, told = 0, now = this.#options.now()): ReadPage {
     return async (after, maxBytes) => {
-      const page = await this.#read(userId, told, now, after, maxBytes)
-      if (!page.gap) return { ...page, gap: undefined }
-      const anew = await this.#survey(userId, `${this.#options.epoch()}-${after}`)
-      const gap = { ...anew, read: this.readerOf(userId, anew.told, anew.now) }
-      return { ...await this.#read(userId, anew.told, anew.now, anew.after, maxBytes), gap } // What has gone by now is told with the next page.
+      let page = await this.#read(userId, told, now, after, maxBytes)
+      let gap: Replay | undefined
+      while (page.gap) { // Again, where more has gone since the survey.
+        const anew = await this.#survey(userId, `${this.#options.epoch()}-${after}`)
+        gap = { ...anew, read: this.readerOf(userId, anew.told, anew.now) }
+        page = await this.#read(userId, anew.told, anew.now, anew.after, maxBytes)
+      }
+      return { ...page, gap }
     }
   }
 
@@ -78,15 +85,20 @@ export class RedisReader {
     return decodePage(await this.#insist(read))
   }
 
-  /** Reads until there is an answer: a socket that waits for it stays open, however long Redis, or another node that is asked for, is away. */
+  /**
+   * Reads until there is an answer: a socket that waits for it stays open, however long Redis, or another node that is asked for, is away.
+   * @throws when Redis goes on refusing, or the link is closed
+   */
   async #insist (read: () => Promise<unknown>): Promise<unknown> {
     const { link } = this.#options
-    for (;;) {
+    for (let refusals = 0; ;) {
       await link.whenReady()
       try {
         return await read()
       } catch (error) {
-        if (link.closed) throw error
+        const { message } = error as Error
+        if (REFUSAL.test(message)) refusals++
+        if (link.closed || refusals === MAX_REFUSALS) throw error
         await sleep(Math.random() * MAX_BACK_OFF_MS)
       }
     }

@@ -10,7 +10,7 @@ export const isRedisUrl = (url: string): boolean => /^rediss?:/.test(url)
 
 /**
  * Where a `redis:` or `rediss:` URL leads. With `?sentinel=` the host is a Sentinel, which is asked where the master of that name is;
- * it names the other Sentinels. All of them have the same password, if they have one; user and password before the host are those of Redis.
+ * it names the other Sentinels. With `rediss:` all of them speak TLS. All of them have the same password, if they have one; user and password before the host are those of Redis.
  * @throws Error when the URL has another form
  */
 export function readRedisUrl (text: string): RedisOptions {
@@ -24,7 +24,7 @@ export function readRedisUrl (text: string): RedisOptions {
   if (unknown !== undefined) throw new Error(`it has ?${unknown}=, and is of the form ${FORM}`)
 
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  const tls = url.protocol === 'rediss:' ? { tls: {}, enableTLSForSentinelMode: true } : {}
+  const tls = url.protocol === 'rediss:' ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {}
   return {
     ...(master === null
       ? { host, port: Number(url.port || 6379) }

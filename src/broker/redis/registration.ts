@@ -27,7 +27,7 @@ export interface Entered {
 export async function register (options: RegistrationOptions): Promise<number> {
   const { node, link, standing, cluster, onEnter } = options
   const { epoch: known, heard } = standing
-  const hello = link.call('hello', node, standing.nextEpoch(), known, heard, link.beatAt)
+  const hello = link.call('hello', node, standing.nextEpoch(), known, heard, link.beatAt, cluster.beginSession())
   const [epoch, seq, time, disconnected, waitMs, elsewhere, counted] = await hello as [Buffer, Buffer, Buffer, Buffer[], number, number, Buffer[]]
   standing.enter(String(epoch))
   onEnter({ isAnother: known !== '' && known !== standing.epoch, seq: Number(seq), elsewhere })

@@ -6,6 +6,7 @@ t.test('a URL says where Redis is, who asks, and which database is used', async 
   t.strictSame(readRedisUrl('redis://[::1]:7000/3'), { host: '::1', port: 7000, db: 3 })
   t.strictSame(readRedisUrl('redis://:p%40ss@redis.internal/'), { host: 'redis.internal', port: 6379, password: 'p@ss', db: 0 })
   t.match(readRedisUrl('rediss://ann:secret@redis.internal'), { username: 'ann', password: 'secret', tls: {} })
+  t.match(readRedisUrl('rediss://sentinel.internal?sentinel=main'), { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }, 'its password is not sent in the clear')
 })
 
 t.test('with ?sentinel= the host is a Sentinel', async (t) => {
