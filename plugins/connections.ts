@@ -18,6 +18,8 @@ export interface ConnectionsOptions extends Omit<ConnectionManagerOptions, 'idPr
 }
 
 const DRAIN_STEP_MS = 10
+/** Of the time after which Fastify ends a hook, and with it all that is to come behind it in a stop. */
+const SHARE_OF_HOOK = 0.9
 const EXPIRE_STEP_MS = 50
 
 /** What the log says why a connection ended: a client may write anything. */
@@ -58,7 +60,10 @@ const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify
   sweep()
   // The server listens until this is over, so that health is told and requests are answered meanwhile.
   fastify.addHook('preClose', async () => {
-    const drain = connections.stop(drainMs, performance.now())
+    const { pluginTimeout = 0 } = fastify.initialConfig
+    const most = pluginTimeout === 0 ? Infinity : pluginTimeout * SHARE_OF_HOOK
+    if (drainMs > most) fastify.log.warn(`Fastify ends a stop after its pluginTimeout of ${pluginTimeout} ms: clients are sent away within ${most} ms, and not in ${drainMs}`)
+    const drain = connections.stop(Math.min(drainMs, most), performance.now())
     while (!drain.step(performance.now())) await sleep(DRAIN_STEP_MS)
     clearTimeout(sweeping)
   })

@@ -150,6 +150,7 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
     genReqId: requestIds(),
     trustProxy: config.trustProxy,
     return503OnClosing: false,
+    pluginTimeout: PLUGIN_TIMEOUT_MS + config.DRAIN_SECONDS * 1000, // It bounds a stop as well.
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: STALLED_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_CONNECTIONS_MS },
@@ -176,6 +177,8 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
 }
 
 /** How long a request may take to arrive, and its headers, of an upgrade too; then 408. It is looked at every second, and not every 30 as Node would. */
+/** How long a plugin may take to start; for a stop this comes behind what that may take. */
+const PLUGIN_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
 const HEADERS_TIMEOUT_MS = 10_000
 const CHECK_CONNECTIONS_MS = 1000

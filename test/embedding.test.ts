@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect as connectTcp } from 'node:net'
+import { type AddressInfo, connect as connectTcp } from 'node:net'
 import cors from '@fastify/cors'
 import jwt from '@fastify/jwt'
 import fastifyStatic from '@fastify/static'
@@ -299,6 +299,18 @@ t.test('who publishes after the stop is told that nothing is kept', async (t) =>
 
     t.match(late, [{ code: 'journal_unavailable' }, { code: 'journal_unavailable' }], url)
   }
+})
+
+t.test('a stop is over before the time that the application gives its hooks, after which it would be broken off', async (t) => {
+  const app = fastify({ pluginTimeout: 500 })
+  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET, WS_AUTH: 'optional', DRAIN_SECONDS: 2 })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const clients = await Promise.all(['ada', 'ben'].map(async (user) => await connect(t, `ws://127.0.0.1:${port}/api/v1/ws/${user}`)))
+
+  await app.close()
+
+  for (const { closed } of clients) t.equal((await closed).code, 1001)
 })
 
 t.test('a socket can be opened without a network, as the tests of an application do', async (t) => {

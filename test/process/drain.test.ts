@@ -20,6 +20,19 @@ const LEAD_MS = 510
 const authorization = `Bearer ${sign({ scope: ALL_SCOPES })}`
 const body = JSON.stringify({ notification_type: 'info', message: { title: 'Order 4711' } })
 
+t.test('a stop may take longer than a hook of Fastify by default', async (t) => {
+  const server = await startServer(t, { JWT_SECRET: SECRET, WS_AUTH: 'optional', DRAIN_SECONDS: '14' })
+  const clients = await Promise.all(Array.from({ length: 10 }, async (_, i) => await connect(t, `${server.ws}/user${i}`)))
+  server.kill('SIGTERM')
+  await clients[0]?.nextOf('reconnect')
+
+  await sleep(10_600)
+  t.equal((await fetch(`http://127.0.0.1:${server.port}/health/live`)).status, 200)
+
+  t.strictSame(await server.exited, { code: 0, signal: null })
+  for (const { closed } of clients) t.equal((await closed).code, 1001)
+})
+
 t.test('a server that stops is not ready, opens no sockets, answers what is asked, and sends its clients away one by one', async (t) => {
   const server = await startServer(t, { JWT_SECRET: SECRET, WS_AUTH: 'optional', DRAIN_SECONDS: String(DRAIN_SECONDS) })
   const statusOf = async (path: string) => (await fetch(`http://127.0.0.1:${server.port}/health/${path}`)).status
