@@ -1,6 +1,5 @@
 import { measurePerDelivery, openAndWarmUp } from '../measure/per-delivery.js'
-import { timesAs } from '../measure/statistics.js'
-import { rowsOf, shown, table } from '../report/tables.js'
+import { ratio, rowsOf, shown, table } from '../report/tables.js'
 import { FLOOR } from '../subjects.js'
 
 const SOCKETS = 1_000
@@ -14,7 +13,7 @@ export const broadcast = {
 
   async measure (bench) {
     const ms = bench.quick ? 500 : 1_000
-    const results = await bench.interleave({ rounds: bench.quick ? 1 : 4, turns: bench.quick ? 3 : 8 }, {
+    return await bench.interleave({ rounds: bench.quick ? 1 : 4, turns: bench.quick ? 3 : 8 }, {
       prepare: async (run) => { await openAndWarmUp(run, { count: SOCKETS, ms: bench.quick ? 1_000 : 3_000 }) },
       measure: async (run) => {
         const cases = {}
@@ -22,24 +21,17 @@ export const broadcast = {
         return cases
       }
     })
-    for (const cases of Object.values(results)) {
-      for (const perTurn of PER_TURN) {
-        for (const [times, other] of Object.entries({ timesFloor: FLOOR, timesSocketIo: 'socket-io' })) {
-          const peer = results[other]?.[perTurn]
-          if (peer !== undefined && cases[perTurn] !== undefined) cases[perTurn][times] = timesAs(cases[perTurn].total, peer.total)
-        }
-      }
-    }
-    return results
   },
 
   report (results) {
+    const { [FLOOR]: floor, 'socket-io': socketIo } = results
     return [PEERS, ...PER_TURN.map((perTurn) => [
       `CPU of the server per delivered message, in µs, ${perTurn === 1 ? 'one message' : `${perTurn} messages`} per turn of its event loop:`,
       table(
         ['', 'user', 'system', 'total', 'times the floor', 'times Socket.IO', 'bytes'],
-        rowsOf(results, ({ [perTurn]: { user, system, total, timesFloor, timesSocketIo, bytes } }) => [
-          shown(user, 2), shown(system, 2), shown(total, 2), shown(timesFloor, 2), shown(timesSocketIo, 2), String(Math.round(bytes.median))
+        rowsOf(results, ({ [perTurn]: { user, system, total, bytes } }) => [
+          shown(user, 2), shown(system, 2), shown(total, 2),
+          ratio(total, floor?.[perTurn]?.total), ratio(total, socketIo?.[perTurn]?.total), String(Math.round(bytes.median))
         ])
       )
     ].join('\n\n'))].join('\n\n')

@@ -1,3 +1,4 @@
+import { timesAs } from '../measure/statistics.js'
 import { subjectOf } from '../subjects.js'
 
 /** A Markdown table; all columns but the first are aligned to the right. */
@@ -15,9 +16,9 @@ export function shown (summary, digits = 1) {
   return min === max ? median : `${median} (${min}–${max})`
 }
 
-/** How many times `other` a summary is, by the medians. */
+/** How many times `other` a summary is. */
 export function ratio (summary, other) {
-  return summary === undefined || other === undefined ? '–' : rounded(summary.median / other.median, 2)
+  return shown(summary === undefined || other === undefined ? undefined : timesAs(summary, other), 2)
 }
 
 /** The cases of a figure, from the first subject that was measured. */

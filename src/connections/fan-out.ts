@@ -25,9 +25,8 @@ interface Pass {
   lastSeq: number
   /** Rows of those whom one of them leaves out. */
   excluded: Set<number>
-  /** The rows of the roster that are left: those who come later need none of these. */
+  /** The first row of the roster that is left. */
   next: number
-  end: number
   /** How many got all of them in one write. */
   connections: number
   /** How many users these are, besides `several`. */
@@ -131,7 +130,6 @@ export class FanOut {
       lastSeq: notifications.at(-1)?.seq ?? 0,
       excluded: new Set(notifications.flatMap(({ excludeUser }) => excludeUser === null ? [] : Array.from(this.#users.of(excludeUser), ({ row }) => row))),
       next: 0,
-      end: this.#users.roster.length,
       connections: 0,
       users: 0,
       several: new Set()
@@ -142,7 +140,7 @@ export class FanOut {
   #continue (pass: Pass): void {
     if (this.#pass !== pass) return
     this.#writeSlice(pass)
-    if (pass.next === pass.end) this.#finish(pass)
+    if (pass.next >= this.#users.roster.length) this.#finish(pass)
     else setImmediate(() => { this.#continue(pass) })
   }
 
@@ -151,8 +149,8 @@ export class FanOut {
     const { batch: { length }, frames, firstSeq, lastSeq, excluded, next } = pass
     const { roster } = this.#users
     const { ready, alone, positions, handles } = roster
-    pass.next = Math.min(next + SLICE, pass.end)
-    for (let row = next; row < pass.next; row++) {
+    const end = Math.min(next + SLICE, roster.length)
+    for (let row = next; row < end; row++) {
       if ((ready[row] !== 1 && !this.#becomesReady(row)) || (positions[row] ?? 0) >= firstSeq || (excluded.size > 0 && excluded.has(row))) {
         this.#catchUpAt(row)
         continue
@@ -166,6 +164,7 @@ export class FanOut {
       if (handle === undefined) this.#writeAt(row, frames)
       else if (!writeToHandle(handle, frames)) roster.connections[row]?.write(frames, 'writtenInPart')
     }
+    pass.next = end
   }
 
   #becomesReady (row: number): boolean {
