@@ -252,6 +252,41 @@ for (const [name, path, expected, build] of [
   })
 }
 
+t.test('an upgrade during a stop of an application with its own sockets is answered, and does not hold it up', async (t) => {
+  const app = await buildHost(t)
+  for (const prefix of ['/one', '/two']) await app.register(async (part) => { await part.register(herald, { ...HELD, DRAIN_SECONDS: 3, prefix }) })
+  const service = await listen(app, '/one')
+  const client = await connect(t, addressOf(service, 'ada'))
+  await client.next()
+
+  const closed = app.close()
+  t.match(await client.next(), { type: 'reconnect' })
+  t.equal((await refusal(addressOf(service, 'ada'))).status, 503)
+  const reset = connectTcp(Number(new URL(service.address).port), '127.0.0.1')
+  reset.write(upgradeText(addressOf(service, 'ada')), () => { reset.resetAndDestroy() })
+  await closed
+
+  t.match(await client.closed, { code: 1001 })
+})
+
+t.test('where two scopes of an application listen for upgrades, each is served once', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(async (part) => {
+    await part.register(websocket)
+    part.get('/own-socket', { websocket: true }, (socket) => { socket.send('{"type":"own","data":{}}') })
+  })
+  for (const prefix of ['/one', '/two']) await app.register(async (part) => { await part.register(herald, { ...HELD, prefix }) })
+  const { address, ws } = await listen(app, '/two')
+  const clients = await Promise.all([ws, ws.replace('two', 'one')].map(async (base) => await connect(t, addressOf({ ws: base }, 'ada'))))
+  for (const client of clients) t.match(await client.next(), { type: 'connection_status' })
+  t.match(await (await connect(t, `${address.replace('http', 'ws')}/own-socket`)).next(), { type: 'own' })
+
+  await app.close()
+
+  for (const { closed } of clients) t.match(await closed, { code: 1001 })
+})
+
 t.test('names and compilers of the application are its own', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
@@ -313,21 +348,23 @@ t.test('a stop is over before the time that the application gives its hooks, aft
   for (const { closed } of clients) t.equal((await closed).code, 1001)
 })
 
-t.test('a socket can be opened without a network, as the tests of an application do', async (t) => {
-  const app = fastify()
-  t.teardown(() => app.close())
-  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET, WS_AUTH: 'optional', CONNECT_RATE: 1 })
-  await app.ready()
-  const frames: unknown[] = []
+for (const [whose, build] of [['herald', async () => fastify()], ['the application', buildHost]] as Array<[string, typeof buildHost]>) {
+  t.test(`a socket can be opened without a network, as the tests of an application do, with the sockets of ${whose}`, async (t) => {
+    const app = await build(t)
+    t.teardown(() => app.close())
+    await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET, WS_AUTH: 'optional', CONNECT_RATE: 1 })
+    await app.ready()
+    const frames: unknown[] = []
 
-  const socket = await app.injectWS('/api/v1/ws/ada', {}, { onInit (ws) { ws.on('message', (data) => { frames.push(JSON.parse(String(data))) }) } })
-  await app.notifications.sendToUser('ada', { notificationType: 'info', data: {} })
-  await until(() => frames.length === 2, 5_000)
+    const socket = await app.injectWS('/api/v1/ws/ada', {}, { onInit (ws) { ws.on('message', (data) => { frames.push(JSON.parse(String(data))) }) } })
+    await app.notifications.sendToUser('ada', { notificationType: 'info', data: {} })
+    await until(() => frames.length === 2, 5_000)
 
-  t.match(frames, [{ type: 'connection_status' }, { type: 'notification' }])
-  socket.terminate()
-  await until(() => app.connections.getTotalConnectionsCount() === 0, 5_000)
-})
+    t.match(frames, [{ type: 'connection_status' }, { type: 'notification' }])
+    socket.terminate()
+    await until(() => app.connections.getTotalConnectionsCount() === 0, 5_000)
+  })
+}
 
 t.test('an option that is no setting is refused, a prefix stands before the addresses', async (t) => {
   const app = fastify()
