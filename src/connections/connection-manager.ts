@@ -2,6 +2,7 @@ import type { Identity } from '../access/identity.js'
 import type { Notification, Reach, Replay } from '../broker/broker.js'
 import type { Cluster, LocalConnections, ReadPage } from '../broker/cluster.js'
 import { AppError } from '../errors.js'
+import { ClosingConnections } from './closing-connections.js'
 import { Connection } from './connection.js'
 import type { ConnectionLimits, ConnectionOwner, End } from './connection-owner.js'
 import { Drain } from './drain.js'
@@ -39,8 +40,7 @@ export class ConnectionManager implements LocalConnections {
   readonly #expiries: Expiries
   readonly #replays: Replays
   #cluster: Cluster | undefined
-  /** Ended, but the socket is still shaking hands. */
-  readonly #closing = new Set<Connection>()
+  readonly #closing = new ClosingConnections()
   /** Of the sockets that are closed. */
   readonly #traffic = new Traffic()
   #lastSerial = 0
@@ -87,9 +87,10 @@ export class ConnectionManager implements LocalConnections {
   admit (userId: string | null): void {
     if (this.stopping) throw new AppError('shutting_down')
     if (Math.max(this.#users.size, this.#closing.size) >= this.#options.maxConnections) throw new AppError('server_full')
-    if (userId !== null && this.#users.countOf(userId) >= this.maxConnectionsPerUser) {
-      throw new AppError('too_many_connections')
-    }
+    if (userId === null) return
+    const open = this.#users.countOf(userId)
+    const closing = this.#closing.countOf(userId) // As many again, so that who comes back is let in, and who opens and closes does not fill the node.
+    if (open >= this.maxConnectionsPerUser || open + closing >= 2 * this.maxConnectionsPerUser) throw new AppError('too_many_connections')
   }
 
   open (identity: Identity, transport: Transport, now: number): Connection {
@@ -184,9 +185,9 @@ export class ConnectionManager implements LocalConnections {
     return await this.#statistics.json(now)
   }
 
-  /** Answers `get_stats`. */
-  sendStats (connection: Connection, now: number): void {
-    this.#statistics.sendTo(connection, now)
+  /** Answers `get_stats`; a promise where other nodes are asked, which rejects as that of `stats`. */
+  sendStats (connection: Connection, now: number): Promise<void> | undefined {
+    return this.#statistics.sendTo(connection, now)
   }
 
   /** The one place where a connection leaves, however it ended. */

@@ -157,7 +157,7 @@ export class Connection implements Identity {
     const outbox = this.#outbox ??= new Outbox(this.#transport, this)
     this.#owner.roster.hold(this.row)
     const isFirst = outbox.bytes === 0 // It may be larger than all that may wait: it would never arrive.
-    for (const part of parts) outbox.push(part)
+    outbox.push(parts)
     const { maxBufferedBytes } = this.#owner.limits
     if (outbox.bytes > maxBufferedBytes) outbox.flush() // Only what the socket does not take waits.
     if (!isFirst && outbox.bytes > maxBufferedBytes) {

@@ -1,3 +1,4 @@
+import type { ClosingConnections } from './closing-connections.js'
 import type { Connection } from './connection.js'
 import type { UserIndex } from './user-index.js'
 
@@ -20,7 +21,7 @@ const REASON = 'shutting down'
  */
 export class Drain {
   readonly #users: UserIndex
-  readonly #closing: ReadonlySet<Connection>
+  readonly #closing: ClosingConnections
   readonly #windowMs: number
   readonly #leadMs: number
   readonly #startedAt: number
@@ -31,7 +32,7 @@ export class Drain {
   #closed = 0
 
   /** `users`: who is open; `closing`: whose sockets still shake hands. */
-  constructor (users: UserIndex, closing: ReadonlySet<Connection>, windowMs: number, now: number) {
+  constructor (users: UserIndex, closing: ClosingConnections, windowMs: number, now: number) {
     this.#users = users
     this.#closing = closing
     this.#windowMs = windowMs

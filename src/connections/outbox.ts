@@ -7,8 +7,8 @@ export const MAX_JOINED_BYTES = 65_536
 export class Outbox {
   readonly #transport: Transport
   readonly #owner: { flush: () => void }
-  /** Frames that are shared with other connections stand here as they are, not as copies. */
-  #queue: Buffer[] = []
+  /** Each frame in one part or several; what is shared with other connections stands here as it is, not as a copy. */
+  #queue: Buffer[][] = []
   #queuedBytes = 0
   /** The transport has taken what it can for now. */
   #full = false
@@ -32,21 +32,23 @@ export class Outbox {
   /** Bytes that wait in this process. */
   get bytes (): number { return this.#queuedBytes + this.#transport.bufferedBytes }
 
-  push (frames: Buffer): void {
-    this.#queue.push(frames)
-    this.#queuedBytes += frames.length
+  push (frame: Buffer[]): void {
+    this.#queue.push(frame)
+    this.#queuedBytes += bytesOf(frame)
   }
 
-  /** Writes what waits, as far as the transport takes it. */
+  /** Writes what waits, as far as the transport takes it, and no frame in part: a close frame may follow. */
   flush (): void {
     while (!this.#full && this.#queuedBytes > 0) {
-      if (!this.#transport.write(this.#shift())) this.#waitForDrain()
+      for (const part of this.#shift()) {
+        if (!this.#transport.write(part)) this.#waitForDrain()
+      }
     }
   }
 
   /** Writes all that waits, whether the transport likes it or not. */
   flushAll (): void {
-    if (this.#queuedBytes > 0) this.#transport.write(Buffer.concat(this.#queue))
+    if (this.#queuedBytes > 0) this.#transport.write(Buffer.concat(this.#queue.flat()))
     this.clear()
   }
 
@@ -64,17 +66,20 @@ export class Outbox {
     this.#transport.onDrain = onDrain
   }
 
-  /** Takes the frames for one write from the front. */
-  #shift (): Buffer {
+  /** Takes the frames for one write from the front, joined; one that is longer than that, as it is. */
+  #shift (): Buffer[] {
     let taken = 0
     let bytes = 0
-    for (const { length } of this.#queue) {
+    for (const frame of this.#queue) {
+      const length = bytesOf(frame)
       if (taken > 0 && bytes + length > MAX_JOINED_BYTES) break
       bytes += length
       taken++
     }
     this.#queuedBytes -= bytes
-    const frames = this.#queue.splice(0, taken)
-    return frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames)
+    const parts = this.#queue.splice(0, taken).flat()
+    return bytes > MAX_JOINED_BYTES || parts.length === 1 ? parts : [Buffer.concat(parts)]
   }
 }
+
+const bytesOf = (frame: Buffer[]): number => frame.reduce((sum, { length }) => sum + length, 0)

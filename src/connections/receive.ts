@@ -26,7 +26,7 @@ const handlers = {
   },
 
   get_stats ({ connection, connections, now }) {
-    connections.sendStats(connection, now)
+    return connections.sendStats(connection, now)
   },
 
   auth (context, { token }) {

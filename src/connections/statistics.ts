@@ -1,5 +1,4 @@
 import type { Census, Cluster } from '../broker/cluster.js'
-import { AppError } from '../errors.js'
 import { MAX_LISTED_USERS } from '../protocol/fields.js'
 import { insertNames, type ServerFrame } from '../protocol/server-frames.js'
 import { textFrameOf } from '../protocol/text-frame.js'
@@ -30,15 +29,9 @@ export class Statistics {
   }
 
   /** See `ConnectionManager.sendStats`. */
-  sendTo (connection: Connection, now: number): void {
-    if (this.cluster === undefined) {
-      send(connection, this.#census(connection.userId, now), now)
-      return
-    }
-    this.cluster.census(connection.userId, now).then((census) => { send(connection, census, now) }).catch((error: unknown) => {
-      const { code, message } = error instanceof AppError ? error : new AppError('internal_error')
-      connection.send({ type: 'error', data: { code, message }, timestamp: new Date(now).toISOString() })
-    })
+  sendTo (connection: Connection, now: number): Promise<void> | undefined {
+    if (this.cluster !== undefined) return this.cluster.census(connection.userId, now).then((census) => { send(connection, census, now) })
+    send(connection, this.#census(connection.userId, now), now)
   }
 
   /** Of this node alone. */

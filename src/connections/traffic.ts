@@ -1,3 +1,4 @@
+import type { ClosingConnections } from './closing-connections.js'
 import type { Connection } from './connection.js'
 import type { UserIndex } from './user-index.js'
 
@@ -29,7 +30,7 @@ export interface Tally extends Pick<Traffic, 'framesIn' | 'framesOut' | 'bytesIn
 }
 
 /** `closed`: what has gone over the sockets that are in neither of the collections any more. */
-export function tallyOf (users: UserIndex, closing: Set<Connection>, closed: Traffic): Omit<Tally, 'replayed'> {
+export function tallyOf (users: UserIndex, closing: ClosingConnections, closed: Traffic): Omit<Tally, 'replayed'> {
   const traffic = Object.assign(new Traffic(), closed)
   let waitingBytes = 0
   const visit = (connection: Connection) => {

@@ -229,3 +229,37 @@ t.test('a list of names has a bound, the counts are whole', async (t) => {
   t.equal(names.length, 10_000)
   t.strictSame(counts, { total_connections: 10_001, users_count: 10_001, truncated: true })
 })
+
+t.test('who opens and closes without the handshake is let in again when that is over, and takes nobody else\'s place', async (t) => {
+  const connections = new ConnectionManager({ ...managerOptions, maxConnectionsPerUser: 2 })
+  const closing: Connection[] = []
+  for (let i = 0; i < 4; i++) {
+    connections.admit('ada')
+    const [connection] = await open(connections, 'ada')
+    connection.close('disconnect')
+    closing.push(connection)
+  }
+
+  t.throws(() => { connections.admit('ada') }, { code: 'too_many_connections' })
+  connections.admit('ben')
+
+  for (const connection of closing) connections.closed(connection, 1000, '')
+  for (const connection of closing) connections.closed(connection, 1000, '')
+  connections.admit('ada')
+})
+
+t.test('a frame in parts is sent whole, or not at all, to who is closed for not reading it', async (t) => {
+  const connections = new ConnectionManager(managerOptions)
+  const [reader, transport] = await open(connections, 'reader')
+  for (let i = 0; i < 1000; i++) connections.open({ userId: `${i}`.padEnd(100, '.'), seesNames: false }, new FakeTransport(), 0)
+  transport.takesMore = false
+
+  connections.sendStats(reader, 2000)
+  await turn()
+  connections.sendStats(reader, 2000)
+  transport.bufferedBytes = managerOptions.maxBufferedBytes
+  connections.sendStats(reader, 2000)
+
+  t.equal(transport.closedWith, 4001)
+  t.match(transport.sent.at(-1), { type: 'stats', data: { connected_users: { length: 1001 } } })
+})
