@@ -8,8 +8,8 @@ let onWelcome
 let onReconnect
 let lastPing = 0
 const pingTimes = new Map()
-/** For each `get_stats` that is unanswered, whether the page asked by itself. */
-let statsAsked = []
+/** Somebody waits for `stats`, not only the page. */
+let statsWanted = false
 
 /** From here on it is this connection that is talked over; `onWelcome(data)` hears the data of its `connection_status`, `onReconnect(data)` that of a `reconnect`. */
 export function begin (begun, whenWelcome, whenReconnect) {
@@ -17,7 +17,7 @@ export function begin (begun, whenWelcome, whenReconnect) {
   onWelcome = whenWelcome
   onReconnect = whenReconnect
   pingTimes.clear()
-  statsAsked = []
+  statsWanted = false
 }
 
 export function ping () {
@@ -28,7 +28,7 @@ export function ping () {
 
 /** In the background: because the page wants fresh counts, not because somebody asked. */
 export function getStats ({ background }) {
-  statsAsked.push(background)
+  statsWanted ||= !background
   send({ type: 'get_stats' }, background)
 }
 
@@ -81,7 +81,8 @@ const handlers = new Map(Object.entries({
 export function receive (data) {
   const frame = parse(data)
   const type = typeof frame?.type === 'string' ? frame.type : undefined
-  const background = type === 'heartbeat' || (type === 'stats' && statsAsked.shift() === true)
+  const background = type === 'heartbeat' || (type === 'stats' && !statsWanted)
+  if (type === 'stats' || type === 'error') statsWanted = false
   addEntry({ direction: 'in', type: type ?? 'not a frame', value: frame ?? data, failed: type === 'error' || type === undefined, background })
   handlers.get(type)?.(frame.data ?? {}, frame)
 }

@@ -18,7 +18,7 @@ const returns = {
 
 /** What to do about a refusal, by its code. */
 const advice = {
-  token_required: 'choose how the socket brings the token',
+  token_required: 'enter a token, and choose how the socket brings it',
   token_invalid: 'a server without a key has a new token whenever it starts: open the link in its log',
   wrong_user: 'a server without a key takes any user that brings no token'
 }

@@ -187,6 +187,27 @@ test('an anonymous connection', { JWT_SECRET: '' }, async (t, { page }) => {
   t.match(await text(page, '#connected-user'), /anonymous/i)
 })
 
+test('what is stepped to with the keys is not under the head of the page', { TEST_PAGE: true }, async (t, { page }) => {
+  for (const [width, height] of [[390, 844], [320, 256], [700, 400]] as const) {
+    await page.setViewportSize({ width, height })
+    await page.focus('#send-content')
+    const covered: string[] = []
+    for (let i = 0; i < 25; i++) {
+      await page.keyboard.press('Shift+Tab')
+      const id = await page.evaluate(() => {
+        const { activeElement: focused } = document
+        if (focused === null || focused === document.body || focused.matches('.skip')) return ''
+        const { left, top, width, height } = focused.getBoundingClientRect()
+        const seen = document.elementFromPoint(left + width / 2, top + Math.min(height / 2, 10))
+        return seen !== null && (focused.contains(seen) || seen.contains(focused)) && seen.closest('.status') === null ? '' : focused.id
+      })
+      if (id !== '') covered.push(id)
+    }
+    t.strictSame(covered, [], `${width} × ${height}`)
+    t.ok(await page.evaluate(() => [...document.querySelectorAll('.facts dd')].every((fact) => fact.getBoundingClientRect().right <= window.innerWidth)))
+  }
+})
+
 test('nothing is wider than a phone, in either colour scheme', { TEST_PAGE: true }, async (t, { page, complaints }) => {
   await page.setViewportSize({ width: 390, height: 844 })
   const backgrounds = new Set()
