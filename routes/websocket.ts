@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { WebSocket } from '@fastify/websocket'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -7,11 +6,10 @@ import type { Identity } from '../src/access/identity.js'
 import { extractToken, offeredProtocols, SUBPROTOCOL } from '../src/access/token.js'
 import { ConnectRate, networkOf } from '../src/connections/connect-rate.js'
 import type { Connection } from '../src/connections/connection.js'
-import { receive, receivePing, receivePong } from '../src/connections/receive.js'
-import { takePongs } from '../src/connections/take-pongs.js'
+import { listen, type Listener } from '../src/connections/listen.js'
 import { TimeSlices } from '../src/connections/time-slices.js'
 import { WsTransport } from '../src/connections/ws-transport.js'
-import { AppError, type CloseCode, type ErrorCode } from '../src/errors.js'
+import { AppError, type ErrorCode } from '../src/errors.js'
 import { SocketQuerySchema, UserParamsSchema } from '../src/protocol/rest.js'
 
 declare module 'fastify' {
@@ -29,12 +27,6 @@ export interface WebsocketRoutesOptions {
   connectRate: number
 }
 
-/** A close frame without a code (RFC 6455 §7.4.1). */
-const NO_STATUS = 1005
-
-/** What `ws` closes for by itself, without a text, and the table has a code for. */
-const faults: Record<number, CloseCode> = { 1002: 'protocol_error', 1007: 'invalid_utf8', 1008: 'too_many_pieces', 1009: 'too_large' }
-
 /** What a socket can be refused with, beside a user id that is none. */
 const refusals: ErrorCode[] = [
   'invalid_request', 'token_required', 'token_invalid', 'token_expired', 'wrong_user', 'anonymous_forbidden', 'origin_forbidden', 'key_required', 'upgrade_required',
@@ -45,7 +37,13 @@ const refusals: ErrorCode[] = [
 const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async (fastify, { maxMessageBytes, connectRate }) => {
   const { heraldAccess: access, heraldBroker: broker, connections, heraldMetrics } = fastify
   const rate = new ConnectRate(connectRate)
-  const receiver = { connections, identify: access.identify }
+  const listener: Listener = {
+    connections,
+    identify: access.identify,
+    maxMessageBytes,
+    onFault ({ id }, error) { fastify.log.debug({ err: error, connection_id: id }, 'the peer broke the protocol') },
+    onFailed: fail
+  }
   const slices = new TimeSlices()
   fastify.decorateRequest('heraldIdentity', null)
   fastify.decorateRequest('heraldClaim', null)
@@ -119,7 +117,8 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     const connection = connections.open(identity, new WsTransport(socket, raw.socket), Date.now())
     heraldMetrics.connected(connection.userId)
     log.info({ connection_id: connection.id, user_id: connection.userId, ip }, 'connected')
-    listen(socket, raw.socket, connection)
+    fastify.websocketServer.clients?.delete(socket) // The connection manager ends it, with a code, and not a server that the application had before.
+    listen(connection, socket, raw.socket, listener)
 
     const { last_event_id: lastEventId } = query as { last_event_id?: unknown }
     join(connection, lastEventId === undefined ? undefined : String(lastEventId))
@@ -139,46 +138,11 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
     }).catch((error: unknown) => { fail(connection, error) })
   }
 
-  /** Holds nothing of the request, which would live as long as the socket. */
-  function listen (socket: WebSocket, tcpSocket: Duplex, connection: Connection): void {
-    // The connection manager ends it, with a code, and not a server that the application had before.
-    fastify.websocketServer.clients?.delete(socket)
-    socket.removeAllListeners()
-    // `ws` closes by itself when the peer does, or breaks the protocol: what was queued goes first, and nothing may follow.
-    const { close: shakeHands } = socket
-    const close: WebSocket['close'] = (...args) => {
-      const [code = NO_STATUS, reason] = args
-      const fault = reason === undefined ? faults[code] : undefined // When the peer closes, there is one.
-      connection.flush()
-      connection.closed(code, reason?.toString() ?? '', fault)
-      shakeHands.apply(socket, args)
-    }
-    socket.close = close
-    socket.on('error', (error) => { fastify.log.debug({ err: error, connection_id: connection.id }, 'the peer broke the protocol') })
-    socket.on('close', (code, reason) => { connections.closed(connection, code, reason.toString()) })
-    // A server that the application had before would answer pings past the queue and its bound, and cut off who sends many at once without a word.
-    socket.pong = answerNothing
-    socket.on('ping', (payload) => { receivePing(connection, payload, Date.now()) })
-    const answered = () => { receivePong(connection, Date.now()) }
-    socket.on('pong', answered)
-    takePongs(tcpSocket, answered)
-    socket.on('message', (data: Buffer, isBinary) => {
-      try {
-        if (data.length > maxMessageBytes) connection.close('too_large')
-        receive(receiver, connection, data, isBinary, Date.now())?.catch((error: unknown) => { fail(connection, error) })
-      } catch (error) {
-        fail(connection, error)
-      }
-    })
-  }
-
   function fail (connection: Connection, error: unknown): void {
     fastify.log.error({ err: error, connection_id: connection.id, user_id: connection.userId }, 'failed')
     connection.close('internal_error')
   }
 }
-
-const answerNothing = ((_payload: unknown, _mask?: boolean, done?: () => void) => { done?.() }) as WebSocket['pong']
 
 export default fp(websocketRoutes, {
   name: 'routes/websocket',

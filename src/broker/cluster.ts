@@ -1,4 +1,4 @@
-import type { Page, Replay } from './broker.js'
+import type { Replay } from './broker.js'
 
 /** What is said of all nodes together. */
 export interface Census {
@@ -18,8 +18,7 @@ const MAX_AGE_MS = 1000
 export const namesAreOld = (count: number, madeAt: number, now: number): boolean =>
   count <= ALWAYS_NEW || Math.abs(now - madeAt) >= MAX_AGE_MS
 
-/** See `Replay.read`. */
-export type ReadPage = (after: number, maxBytes: number) => Promise<Page>
+export type ReadPage = Replay['read']
 
 /** The connections of this node, as the cluster needs to know them. */
 export interface LocalConnections {
