@@ -44,7 +44,7 @@ export class Bench {
 
   /**
    * Measures subjects side by side: in each round all of them are there, and `measure` comes to one after the other as often as `turns` says,
-   * so that whatever else the machine does is in all of them. Only the one that is measured has load; `prepare(run)` comes once to each before that.
+   * and back the next time, so that whatever else the machine does, and who was before, is in all of them alike. Only the one that is measured has load; `prepare(run)` comes once to each before that.
    * There is a sample for each turn, and those of all subjects at one place belong together.
    */
   async interleave ({ rounds: usual, turns, only }, { prepare, measure }) {
@@ -69,7 +69,8 @@ export class Bench {
         }
         for (let turn = 1; turn <= turns; turn++) {
           this.#progress.step(`round ${round} of ${rounds}: turn ${turn} of ${turns}`)
-          for (const subject of taken.subjects()) {
+          const subjects = taken.subjects()
+          for (const subject of turn % 2 === 1 ? subjects : subjects.reverse()) {
             const run = runs.get(subject)
             await attempt(subject, async () => {
               await run.load.call('work')
