@@ -8,8 +8,8 @@ let onWelcome
 let onReconnect
 let lastPing = 0
 const pingTimes = new Map()
-/** Somebody waits for `stats`, not only the page. */
-let statsWanted = false
+/** So many `stats` were asked for by somebody, and not only by the page. */
+let statsWanted = 0
 
 /** From here on it is this connection that is talked over; `onWelcome(data)` hears the data of its `connection_status`, `onReconnect(data)` that of a `reconnect`. */
 export function begin (begun, whenWelcome, whenReconnect) {
@@ -17,7 +17,7 @@ export function begin (begun, whenWelcome, whenReconnect) {
   onWelcome = whenWelcome
   onReconnect = whenReconnect
   pingTimes.clear()
-  statsWanted = false
+  statsWanted = 0
 }
 
 export function ping () {
@@ -28,7 +28,7 @@ export function ping () {
 
 /** In the background: because the page wants fresh counts, not because somebody asked. */
 export function getStats ({ background }) {
-  statsWanted ||= !background
+  if (!background) statsWanted++
   send({ type: 'get_stats' }, background)
 }
 
@@ -81,8 +81,8 @@ const handlers = new Map(Object.entries({
 export function receive (data) {
   const frame = parse(data)
   const type = typeof frame?.type === 'string' ? frame.type : undefined
-  const background = type === 'heartbeat' || (type === 'stats' && !statsWanted)
-  if (type === 'stats' || type === 'error') statsWanted = false
+  const background = type === 'heartbeat' || (type === 'stats' && statsWanted === 0)
+  if (type === 'stats' && !background) statsWanted--
   addEntry({ direction: 'in', type: type ?? 'not a frame', value: frame ?? data, failed: type === 'error' || type === undefined, background })
   handlers.get(type)?.(frame.data ?? {}, frame)
 }

@@ -1,9 +1,7 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-
-/** With a private field of Node: the answer that is being sent, and after it the next. */
-export type AnsweredSocket = Duplex & { _httpMessage?: ServerResponse | null }
+import type { AnsweredSocket } from './answered-socket.js'
 
 /** How long a connection may take to be opened, and one that has ended to be closed. */
 export const HANDSHAKE_TIMEOUT_MS = 5000
@@ -18,8 +16,12 @@ const taken = new WeakSet<IncomingMessage>()
 export function takeUpgrades (server: Server, serve: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): Set<Duplex> {
   const waiting = new Set<Duplex>()
   server.on('upgrade', (request: IncomingMessage, socket: AnsweredSocket, head: Buffer) => {
-    if (taken.has(request) || socket._httpMessage?.req === request) return
+    if (taken.has(request)) return
     taken.add(request)
+    if (socket._httpMessage?.req === request) {
+      endAnswered(request, socket)
+      return
+    }
     afterAnswers(socket, waiting, () => {
       if (!isUpgrade(request)) {
         serveWithoutUpgrade(server, request, socket, head)
@@ -33,14 +35,19 @@ export function takeUpgrades (server: Server, serve: (request: IncomingMessage, 
   return waiting
 }
 
-/** Adds what is missing to a listener that a server has already. Where that is taken off, as in a stop, this goes too: what nobody listens for Node serves as a request. */
+/** Adds what is missing to a listener that a server has already. */
 export function completeUpgrades (server: Server): void {
-  const own: unknown[] = [giveSocket, endAnswered]
   server.prependListener('upgrade', giveSocket)
-  server.on('upgrade', endAnswered)
-  server.on('removeListener', () => {
-    if (server.listeners('upgrade').every((listener) => own.includes(listener))) server.off('upgrade', giveSocket).off('upgrade', endAnswered)
-  })
+  server.on('upgrade', completeUpgrade)
+}
+
+/** Where the other listener was taken off, as in a stop, there is nobody who answers. */
+function completeUpgrade (this: Server, request: IncomingMessage, socket: AnsweredSocket, head: Buffer): void {
+  if (taken.has(request)) return
+  taken.add(request)
+  const isAlone = this.listeners('upgrade').every((listener) => listener === giveSocket || listener === completeUpgrade)
+  if (isAlone) afterAnswers(socket, new Set(), () => { serveWithoutUpgrade(this, request, socket, head) })
+  else endAnswered(request, socket)
 }
 
 /** A request of `injectWS`, for tests, has no socket. */

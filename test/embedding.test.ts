@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { type AddressInfo, connect as connectTcp } from 'node:net'
 import cors from '@fastify/cors'
 import jwt from '@fastify/jwt'
@@ -227,6 +228,10 @@ for (const [name, path, expected, build] of [
   }],
   ['the router refuses', '/%ff', /^HTTP\/1.1 400 [^]*}$/, async (app) => { await app.register(herald, HELD) }],
   ['is for nothing', '/nothing', /^HTTP\/1.1 404 [^]*}$/, async (app) => { await app.register(async (child) => { await child.register(herald, HELD) }) }],
+  ['is for nothing, beside a scope with sockets of the application', '/nothing', /^HTTP\/1.1 404 [^]*}$/, async (app) => {
+    await app.register(async (child) => { await child.register(websocket) })
+    await app.register(async (child) => { await child.register(herald, HELD) })
+  }],
   ['is for a route without sockets', '/plain', /^HTTP\/1.1 200 [^]*plain$/, async (app) => {
     app.get('/plain', async () => 'plain')
     await app.register(async (child) => { await child.register(herald, HELD) })
@@ -255,18 +260,28 @@ for (const [name, path, expected, build] of [
 t.test('an upgrade during a stop of an application with its own sockets is answered, and does not hold it up', async (t) => {
   const app = await buildHost(t)
   for (const prefix of ['/one', '/two']) await app.register(async (part) => { await part.register(herald, { ...HELD, DRAIN_SECONDS: 3, prefix }) })
-  const service = await listen(app, '/one')
-  const client = await connect(t, addressOf(service, 'ada'))
+  const { address, ws } = await listen(app, '/one')
+  // As Fastify has one for each further address of localhost.
+  const second = createServer().on('upgrade', (...upgrade) => { app.server.emit('upgrade', ...upgrade) }).listen(0, '127.0.0.1')
+  await once(second, 'listening')
+  t.teardown(() => { second.close() })
+  const ports = [new URL(address).port, String((second.address() as AddressInfo).port)]
+  const urls = ports.map((port) => addressOf({ ws: ws.replace(/\d+(?=\/)/, port) }, 'ada'))
+  const client = await connect(t, String(urls[0]))
   await client.next()
 
-  const closed = app.close()
+  let closed = false
+  const closing = app.close().then(() => { closed = true })
   t.match(await client.next(), { type: 'reconnect' })
-  t.equal((await refusal(addressOf(service, 'ada'))).status, 503)
-  const reset = connectTcp(Number(new URL(service.address).port), '127.0.0.1')
-  reset.write(upgradeText(addressOf(service, 'ada')), () => { reset.resetAndDestroy() })
-  await closed
+  for (const url of urls) {
+    t.equal((await refusal(url)).status, 503)
+    const reset = connectTcp(Number(new URL(url).port), '127.0.0.1')
+    reset.write(upgradeText(url), () => { reset.resetAndDestroy() })
+  }
 
   t.match(await client.closed, { code: 1001 })
+  await until(() => closed, 2000)
+  await closing
 })
 
 t.test('where two scopes of an application listen for upgrades, each is served once', async (t) => {

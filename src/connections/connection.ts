@@ -161,7 +161,7 @@ export class Connection implements Identity {
     const { maxBufferedBytes } = this.#owner.limits
     if (outbox.bytes > maxBufferedBytes) outbox.flush() // Only what the socket does not take waits.
     if (!isFirst && outbox.bytes > maxBufferedBytes) {
-      outbox.clear() // What waited is let go at once; the close frame follows what the socket has taken already.
+      outbox.discard() // What waited is let go at once; the close frame follows what the socket has taken already.
       this.close('slow_consumer')
       return false
     }
@@ -202,11 +202,11 @@ export class Connection implements Identity {
     this.#transport.terminate()
   }
 
-  /** The socket is closed, or closes by itself, for a `cause` that it has found: nothing can be sent any more. */
+  /** The socket is closed, or closes by itself, for a `cause` that it has found: nothing can be sent any more but what is begun. */
   closed (code: number, reason: string, cause?: CloseCode): void {
     if (this.#ended) return
     this.#end({ code, reason, ...(cause !== undefined && { cause }) })
-    this.#outbox?.clear()
+    this.#outbox?.discard()
   }
 
   #end (end: End): void {

@@ -9,6 +9,8 @@ export class Outbox {
   readonly #owner: { flush: () => void }
   /** Each frame in one part or several; what is shared with other connections stands here as it is, not as a copy. */
   #queue: Buffer[][] = []
+  /** What is left of a frame whose first part is written: it comes before everything else, the close frame included. */
+  #begun: Buffer[] = []
   #queuedBytes = 0
   /** The transport has taken what it can for now. */
   #full = false
@@ -37,24 +39,26 @@ export class Outbox {
     this.#queuedBytes += bytesOf(frame)
   }
 
-  /** Writes what waits, as far as the transport takes it, and no frame in part: a close frame may follow. */
+  /** Writes what waits, as far as the transport takes it. */
   flush (): void {
     while (!this.#full && this.#queuedBytes > 0) {
-      for (const part of this.#shift()) {
-        if (!this.#transport.write(part)) this.#waitForDrain()
-      }
+      if (!this.#transport.write(this.#shift())) this.#waitForDrain()
     }
   }
 
   /** Writes all that waits, whether the transport likes it or not. */
   flushAll (): void {
-    if (this.#queuedBytes > 0) this.#transport.write(Buffer.concat(this.#queue.flat()))
-    this.clear()
-  }
-
-  clear (): void {
+    const waiting = [...this.#begun, ...this.#queue.flat()]
+    this.#begun = []
     this.#queue = []
     this.#queuedBytes = 0
+    if (waiting.length > 0) this.#transport.write(Buffer.concat(waiting))
+  }
+
+  /** Lets go of what waits; the rest of a frame that is begun is written. */
+  discard (): void {
+    this.#queue = []
+    this.flushAll()
   }
 
   #waitForDrain (): void {
@@ -66,8 +70,16 @@ export class Outbox {
     this.#transport.onDrain = onDrain
   }
 
-  /** Takes the frames for one write from the front, joined; one that is longer than that, as it is. */
-  #shift (): Buffer[] {
+  /** Takes what is for one write from the front. */
+  #shift (): Buffer {
+    if (this.#begun.length === 0) this.#begun = this.#next()
+    const part = this.#begun.shift() ?? NOTHING
+    this.#queuedBytes -= part.length
+    return part
+  }
+
+  /** The frames for one write, joined; one that is longer than that, in its parts. */
+  #next (): Buffer[] {
     let taken = 0
     let bytes = 0
     for (const frame of this.#queue) {
@@ -76,10 +88,11 @@ export class Outbox {
       bytes += length
       taken++
     }
-    this.#queuedBytes -= bytes
     const parts = this.#queue.splice(0, taken).flat()
     return bytes > MAX_JOINED_BYTES || parts.length === 1 ? parts : [Buffer.concat(parts)]
   }
 }
+
+const NOTHING = Buffer.alloc(0)
 
 const bytesOf = (frame: Buffer[]): number => frame.reduce((sum, { length }) => sum + length, 0)

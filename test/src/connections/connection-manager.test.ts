@@ -263,3 +263,22 @@ t.test('a frame in parts is sent whole, or not at all, to who is closed for not 
   t.equal(transport.closedWith, 4001)
   t.match(transport.sent.at(-1), { type: 'stats', data: { connected_users: { length: 1001 } } })
 })
+
+t.test('a frame in parts waits for a transport that is full, and nothing comes in its midst', async (t) => {
+  for (const end of [(connection: Connection) => { connection.close('disconnect') }, (connection: Connection) => { connection.closed(1000, '') }, undefined]) {
+    const connections = new ConnectionManager({ ...managerOptions, maxBufferedBytes: 1_000_000 })
+    const [reader, transport] = await open(connections, 'reader')
+    for (let i = 0; i < 1000; i++) connections.open({ userId: `${i}`.padEnd(100, '.'), seesNames: false }, new FakeTransport(), 0)
+    transport.takesMore = false
+    const { length } = transport.writes
+
+    connections.sendStats(reader, 2000)
+    reader.send({ type: 'pong', timestamp: '' })
+    await turn()
+    t.equal(transport.writes.length, length + 1)
+    end?.(reader)
+    transport.drain()
+
+    t.strictSame(transport.types.slice(0, 2), ['connection_status', 'stats'])
+  }
+})
