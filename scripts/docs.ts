@@ -42,7 +42,7 @@ const tables: Record<string, () => string> = {
       ['', 'µs per message', 'times the floor', 'µs in a burst of 10', 'times the floor', 'KB per idle connection'],
       Object.entries(broadcast).map(([name, cases]) => [
         titles[name] ?? name,
-        ...['1', '10'].flatMap((perTurn) => [median(cases, perTurn, 'total', 2), (value(cases, perTurn, 'total') / value(floor, perTurn, 'total')).toFixed(2)]),
+        ...['1', '10'].flatMap((perTurn) => [median(cases, perTurn, 'total', 2), times(cases, floor, perTurn)]),
         median(memory[name], '10000', 'kbEach', 1)
       ])
     )
@@ -56,21 +56,29 @@ const answers = {
   '`DELETE`': DisconnectOutcomeSchema
 }
 
-/** The median of a metric by case, for each subject. */
-type Figure = Record<string, Record<string, Record<string, { median: number }>>>
+interface Summary { median: number, samples: number[] }
+
+/** A metric by case, for each subject. */
+type Figure = Record<string, Record<string, Record<string, Summary>>>
 
 const metrics = await describeMetrics()
 
 const { subjects } = await import(pathToFileURL(join(bench, 'subjects.js')).href) as { subjects: Array<{ name: string, title: string }> }
 const titles = Object.fromEntries(subjects.map(({ name, title }) => [name, title]))
 
+const { timesAs } = await import(pathToFileURL(join(bench, 'measure/statistics.js')).href) as { timesAs: (one: Summary, others: Summary) => Summary }
+
 function newestResults (): { broadcast: Figure, memory: Figure } {
   const file = readdirSync(join(bench, 'results')).filter((name) => /^\d.*\.json$/.test(name)).sort().at(-1) ?? ''
   return JSON.parse(readFileSync(join(bench, 'results', file), 'utf8')).results
 }
 
-const value = (cases: Figure[string] | undefined, name: string, metric: string): number => cases?.[name]?.[metric]?.median ?? NaN
-const median = (cases: Figure[string] | undefined, name: string, metric: string, digits: number): string => value(cases, name, metric).toFixed(digits)
+const median = (cases: Figure[string] | undefined, name: string, metric: string, digits: number): string => (cases?.[name]?.[metric]?.median ?? NaN).toFixed(digits)
+
+function times (cases: Figure[string], floor: Figure[string] | undefined, name: string): string {
+  const [one, others] = [cases, floor].map((figure) => figure?.[name]?.['total'])
+  return one === undefined || others === undefined ? '–' : timesAs(one, others).median.toFixed(2)
+}
 
 function frameTable (frames: Record<string, TSchema>): string {
   return table(['`type`', 'when', 'example'], Object.entries(frames)
