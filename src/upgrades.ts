@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { Server as TlsServer } from 'node:tls'
 import type { AnsweredSocket } from './answered-socket.js'
 
 /** How long a connection may take to be opened, and one that has ended to be closed. */
@@ -37,17 +38,40 @@ export function takeUpgrades (server: Server, serve: (request: IncomingMessage, 
 
 /** Adds what is missing to a listener that a server has already. */
 export function completeUpgrades (server: Server): void {
-  server.prependListener('upgrade', giveSocket)
+  server.prependListener('upgrade', beforeUpgrade)
   server.on('upgrade', completeUpgrade)
 }
 
-/** Where the other listener was taken off, as in a stop, there is nobody who answers. */
+/** How many hear of the errors of a socket before anybody has its upgrade: TLS does. */
+const listening = new WeakMap<IncomingMessage, number>()
+
+function beforeUpgrade (request: IncomingMessage, socket: Socket): void {
+  giveSocket(request, socket)
+  listening.set(request, socket.listenerCount('error'))
+}
+
+/** The other listener fails behind an answer that is not sent yet, and is taken off in a stop. */
 function completeUpgrade (this: Server, request: IncomingMessage, socket: AnsweredSocket, head: Buffer): void {
+  const { _httpMessage: answer } = socket
+  if (answer?.req === request) {
+    endAnswered(request, socket)
+    return
+  }
   if (taken.has(request)) return
-  taken.add(request)
-  const isAlone = this.listeners('upgrade').every((listener) => listener === giveSocket || listener === completeUpgrade)
-  if (isAlone) afterAnswers(socket, new Set(), () => { serveWithoutUpgrade(this, request, socket, head) })
-  else endAnswered(request, socket)
+  if (answer != null) {
+    taken.add(request)
+    afterAnswers(socket, new Set(), () => {
+      taken.delete(request)
+      this.emit('upgrade', request, socket, head)
+    })
+    return
+  }
+  process.nextTick(() => {
+    // Whoever serves it listens for its errors.
+    if (taken.has(request) || !(socket instanceof Socket) || socket.destroyed || socket.listenerCount('error') > (listening.get(request) ?? 0)) return
+    taken.add(request)
+    serveWithoutUpgrade(this, request, socket, head)
+  })
 }
 
 /** A request of `injectWS`, for tests, has no socket. */
@@ -100,5 +124,5 @@ function serveWithoutUpgrade (server: Server, { method, url, httpVersion, rawHea
   }
   socket.removeAllListeners('timeout') // The server adds its own once more.
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
-  server.emit('connection', socket)
+  server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', socket)
 }

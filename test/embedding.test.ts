@@ -1,47 +1,15 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { type AddressInfo, connect as connectTcp } from 'node:net'
-import cors from '@fastify/cors'
+import type { AddressInfo } from 'node:net'
 import jwt from '@fastify/jwt'
-import fastifyStatic from '@fastify/static'
 import websocket from '@fastify/websocket'
 import { type FastifyInstance, fastify, type onRequestAsyncHookHandler } from 'fastify'
-import fp from 'fastify-plugin'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import herald from '../src/app.js'
 import { addressOf, ALL_SCOPES, SECRET } from './support/app.js'
 import { connect, refusal } from './support/client.js'
-import { clientFrame, opcodes } from './support/client-frames.js'
-import { connectRaw, upgradeText } from './support/raw-client.js'
+import { buildHost, listen, OWN_SECRET } from './support/host.js'
 import { post } from './support/rest.js'
 import { sign } from './support/token.js'
-import { until } from './support/wait.js'
-
-const OWN_SECRET = 'the secret of the application, not of herald'
-const HELD = { BROKER_URL: 'memory:', JWT_SECRET: SECRET, DRAIN_SECONDS: 1 }
-
-/** Somebody's application, which has everything already that herald brings. */
-async function buildHost (t: Test): Promise<FastifyInstance> {
-  const app = fastify()
-  t.teardown(() => app.close())
-  await app.register(websocket)
-  await app.register(jwt, { secret: OWN_SECRET })
-  await app.register(cors, { origin: 'https://own.example' })
-  await app.register(fastifyStatic, { root: import.meta.dirname, prefix: '/files/' })
-  await app.register(fp(async () => {}, { name: 'headers' }))
-  app.setNotFoundHandler((_request, reply) => { reply.code(404).send('own 404') })
-  app.setErrorHandler((_error, _request, reply) => { reply.code(500).send('own error') })
-  app.get('/own', async () => ({ own: true }))
-  app.get('/fails', async () => { throw new Error('of the application') })
-  app.get('/own-socket', { websocket: true }, (socket) => { socket.send('{"type":"own","data":{}}') })
-  app.post('/own-form', { schema: { body: { type: 'object', properties: { n: { type: 'integer' } } } } }, async ({ body }) => body)
-  return app
-}
-
-async function listen (app: FastifyInstance, prefix = '') {
-  const address = `${await app.listen({ host: '127.0.0.1', port: 0 })}`
-  return { address, http: `${address}${prefix}/api/v1/ws`, ws: `${address.replace('http', 'ws')}${prefix}/api/v1/ws` }
-}
 
 t.test('an application that has the same plugins already can register herald', async (t) => {
   const app = await buildHost(t)
@@ -103,21 +71,6 @@ t.test('an application that has none of the plugins can register herald, and its
   t.match(await (await fetch(`${service.address}/nowhere`)).json(), { statusCode: 404, error: 'Not Found' })
 })
 
-t.test('who sends pings to a route of the application and reads no pongs is cut off', async (t) => {
-  const app = fastify()
-  t.teardown(() => app.close())
-  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET })
-  app.get('/own-socket', { websocket: true }, () => {})
-  const socket = await connectRaw(t, `${(await listen(app)).address.replace('http', 'ws')}/own-socket`)
-  const pings = Buffer.concat(Array<Buffer>(5000).fill(clientFrame(opcodes.ping, Buffer.alloc(125))))
-  socket.pause()
-
-  await until(() => {
-    if (!socket.writableNeedDrain) socket.write(pings)
-    return socket.destroyed
-  }, 20_000)
-})
-
 t.test('a stop of the application closes the sockets of herald with 1001', async (t) => {
   const app = await buildHost(t)
   await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET })
@@ -162,19 +115,6 @@ t.test('two of them under two prefixes of one application share nothing', async 
   }
 })
 
-t.test('an upgrade that the router cannot read does not hold up a stop of the application', async (t) => {
-  const app = fastify()
-  await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET })
-  await app.listen({ host: '127.0.0.1', port: 0 })
-  const url = app.listeningOrigin.replace('http', 'ws')
-
-  t.equal((await refusal(`${url}/api/v1/ws/%ff`)).status, 400)
-
-  const alive = setInterval(() => {}, 1000) // As anything else in an application would be.
-  await app.close()
-  clearInterval(alive)
-})
-
 t.test('a token is not in the log of the application, wherever it was sent', async (t) => {
   const lines: string[] = []
   const app = fastify({ logger: { level: 'trace', stream: { write: (line: string) => { lines.push(line) } } } })
@@ -214,92 +154,6 @@ t.test('what a hook of the application refuses is answered as the application do
     t.notMatch(answer.headers['content-type'], 'problem')
     t.equal((await refusal(`${ws}/ada`)).status, status)
   }
-})
-
-for (const [name, path, expected, build] of [
-  ['a hook refuses', '/api/v1/ws/ada', /^HTTP\/1.1 401 [^]*who are you\?$/, async (app) => {
-    app.addHook('onRequest', (_request, reply) => { reply.code(401).send('who are you?') })
-    await app.register(herald, HELD)
-  }],
-  ['a hook refuses, with sockets of the application', '/api/v1/ws/ada', /^HTTP\/1.1 401 [^]*who are you\?$/, async (app) => {
-    await app.register(websocket)
-    app.addHook('onRequest', (_request, reply) => { reply.code(401).send('who are you?') })
-    await app.register(herald, HELD)
-  }],
-  ['the router refuses', '/%ff', /^HTTP\/1.1 400 [^]*}$/, async (app) => { await app.register(herald, HELD) }],
-  ['is for nothing', '/nothing', /^HTTP\/1.1 404 [^]*}$/, async (app) => { await app.register(async (child) => { await child.register(herald, HELD) }) }],
-  ['is for nothing, beside a scope with sockets of the application', '/nothing', /^HTTP\/1.1 404 [^]*}$/, async (app) => {
-    await app.register(async (child) => { await child.register(websocket) })
-    await app.register(async (child) => { await child.register(herald, HELD) })
-  }],
-  ['is for a route without sockets', '/plain', /^HTTP\/1.1 200 [^]*plain$/, async (app) => {
-    app.get('/plain', async () => 'plain')
-    await app.register(async (child) => { await child.register(herald, HELD) })
-  }]
-] as Array<[string, string, RegExp, (app: FastifyInstance) => Promise<void>]>) {
-  t.test(`an upgrade that ${name} does not keep its socket, nor a stop`, async (t) => {
-    const app = fastify()
-    t.teardown(() => app.close())
-    await build(app)
-    const { address } = await listen(app)
-
-    const socket = connectTcp(Number(new URL(address).port), '127.0.0.1')
-    t.teardown(() => { socket.destroy() })
-    socket.on('error', () => {})
-    let answer = ''
-    socket.on('data', (data) => { answer += String(data) })
-    socket.write(upgradeText(`${address}${path}`))
-    const going = setInterval(() => { socket.write('x') }, 100)
-    t.teardown(() => { clearInterval(going) })
-    await until(() => socket.closed, 2000)
-
-    t.match(answer, expected)
-  })
-}
-
-t.test('an upgrade during a stop of an application with its own sockets is answered, and does not hold it up', async (t) => {
-  const app = await buildHost(t)
-  for (const prefix of ['/one', '/two']) await app.register(async (part) => { await part.register(herald, { ...HELD, DRAIN_SECONDS: 3, prefix }) })
-  const { address, ws } = await listen(app, '/one')
-  // As Fastify has one for each further address of localhost.
-  const second = createServer().on('upgrade', (...upgrade) => { app.server.emit('upgrade', ...upgrade) }).listen(0, '127.0.0.1')
-  await once(second, 'listening')
-  t.teardown(() => { second.close() })
-  const ports = [new URL(address).port, String((second.address() as AddressInfo).port)]
-  const urls = ports.map((port) => addressOf({ ws: ws.replace(/\d+(?=\/)/, port) }, 'ada'))
-  const client = await connect(t, String(urls[0]))
-  await client.next()
-
-  let closed = false
-  const closing = app.close().then(() => { closed = true })
-  t.match(await client.next(), { type: 'reconnect' })
-  for (const url of urls) {
-    t.equal((await refusal(url)).status, 503)
-    const reset = connectTcp(Number(new URL(url).port), '127.0.0.1')
-    reset.write(upgradeText(url), () => { reset.resetAndDestroy() })
-  }
-
-  t.match(await client.closed, { code: 1001 })
-  await until(() => closed, 2000)
-  await closing
-})
-
-t.test('where two scopes of an application listen for upgrades, each is served once', async (t) => {
-  const app = fastify()
-  t.teardown(() => app.close())
-  await app.register(async (part) => {
-    await part.register(websocket)
-    part.get('/own-socket', { websocket: true }, (socket) => { socket.send('{"type":"own","data":{}}') })
-  })
-  for (const prefix of ['/one', '/two']) await app.register(async (part) => { await part.register(herald, { ...HELD, prefix }) })
-  const { address, ws } = await listen(app, '/two')
-  const clients = await Promise.all([ws, ws.replace('two', 'one')].map(async (base) => await connect(t, addressOf({ ws: base }, 'ada'))))
-  for (const client of clients) t.match(await client.next(), { type: 'connection_status' })
-  t.match(await (await connect(t, `${address.replace('http', 'ws')}/own-socket`)).next(), { type: 'own' })
-
-  await app.close()
-
-  for (const { closed } of clients) t.match(await closed, { code: 1001 })
 })
 
 t.test('names and compilers of the application are its own', async (t) => {
@@ -362,24 +216,6 @@ t.test('a stop is over before the time that the application gives its hooks, aft
 
   for (const { closed } of clients) t.equal((await closed).code, 1001)
 })
-
-for (const [whose, build] of [['herald', async () => fastify()], ['the application', buildHost]] as Array<[string, typeof buildHost]>) {
-  t.test(`a socket can be opened without a network, as the tests of an application do, with the sockets of ${whose}`, async (t) => {
-    const app = await build(t)
-    t.teardown(() => app.close())
-    await app.register(herald, { BROKER_URL: 'memory:', JWT_SECRET: SECRET, WS_AUTH: 'optional', CONNECT_RATE: 1 })
-    await app.ready()
-    const frames: unknown[] = []
-
-    const socket = await app.injectWS('/api/v1/ws/ada', {}, { onInit (ws) { ws.on('message', (data) => { frames.push(JSON.parse(String(data))) }) } })
-    await app.notifications.sendToUser('ada', { notificationType: 'info', data: {} })
-    await until(() => frames.length === 2, 5_000)
-
-    t.match(frames, [{ type: 'connection_status' }, { type: 'notification' }])
-    socket.terminate()
-    await until(() => app.connections.getTotalConnectionsCount() === 0, 5_000)
-  })
-}
 
 t.test('an option that is no setting is refused, a prefix stands before the addresses', async (t) => {
   const app = fastify()

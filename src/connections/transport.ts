@@ -2,7 +2,7 @@ import type { TcpHandle } from './tcp-handle.js'
 
 /** What a connection needs of its socket. */
 export interface Transport {
-  /** Writes whole frames at once. Says whether it will take more; if not, `onDrain` is called when it does. */
+  /** Writes frames, or a part of one, at once. Says whether it will take more; if not, `onDrain` is called when it does. */
   write: (frames: Buffer) => boolean
   onDrain: (() => void) | undefined
   /** Where whole frames may be written to in place of `write`; undefined: nowhere at the moment. */

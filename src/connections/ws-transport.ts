@@ -22,7 +22,8 @@ export class WsTransport implements Transport {
     this.#handle = handleOf(socket)
   }
 
-  get handle (): TcpHandle | undefined { return this.#busy || !canWriteToHandles() ? undefined : this.#handle }
+  /** What waits in the stream goes first. */
+  get handle (): TcpHandle | undefined { return this.#busy || !canWriteToHandles() || this.#socket.writableLength > 0 ? undefined : this.#handle }
 
   write (frames: Buffer): boolean {
     const { handle } = this

@@ -34,7 +34,8 @@ export interface Proxy {
   reload: () => void
 }
 
-function makeCertificate (folder: string): { cert: string, key: string } {
+/** Paths of a self-signed certificate for 127.0.0.1, and of its key. */
+export function makeCertificate (folder: string): { cert: string, key: string } {
   const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-out', cert, '-keyout', key], { stdio: 'ignore' })
   writeFileSync(join(folder, 'both.pem'), readFileSync(cert, 'utf8') + readFileSync(key, 'utf8'))
