@@ -113,13 +113,16 @@ t.test('who asks for more before he has been answered is cut off, and no other',
   t.match(await other.next(), { type: 'pong' })
 })
 
+/** Answers of 1.5 MB that the kernel may take although nobody reads: their files are closed. */
+const IN_BUFFERS = 2
+
 t.test('of files that were asked for and not read none stays open', async (t) => {
   const service = await build(t)
   const connections = promisify(service.app.server.getConnections.bind(service.app.server))
 
   for (const times of [1, 2, MOST, MOST + 1, MOST_IN_ALL, MOST_IN_ALL + 1]) {
     const sockets = await Promise.all(Array.from({ length: 5 }, async () => await ask(t, service, '/docs/static/swagger-ui-bundle.js', times)))
-    if (times <= MOST) await until(() => opened('swagger-ui-bundle.js') === 5 * times, 10_000)
+    if (times <= MOST) await until(() => opened('swagger-ui-bundle.js') >= 5 * (times - IN_BUFFERS), 10_000)
     for (const socket of sockets) socket.resetAndDestroy()
     await until(async () => opened('swagger-ui-bundle.js') === 0 && await connections() === 0, 10_000)
   }
