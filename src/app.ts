@@ -176,9 +176,10 @@ export function createApp (config: Config, logger: FastifyHttpOptions<Server>['l
   return app
 }
 
-/** How long a request may take to arrive, and its headers, of an upgrade too; then 408. It is looked at every second, and not every 30 as Node would. */
 /** How long a plugin may take to start; for a stop this comes behind what that may take. */
 const PLUGIN_TIMEOUT_MS = 10_000
+
+/** How long a request may take to arrive, and its headers, of an upgrade too; then 408. It is looked at every second, and not every 30 as Node would. */
 const REQUEST_TIMEOUT_MS = 30_000
 const HEADERS_TIMEOUT_MS = 10_000
 const CHECK_CONNECTIONS_MS = 1000

@@ -20,7 +20,7 @@ export function takeUpgrades (server: Server, serve: (request: IncomingMessage, 
     if (taken.has(request)) return
     taken.add(request)
     if (socket._httpMessage?.req === request) {
-      endAnswered(request, socket)
+      endAnswered(socket)
       return
     }
     afterAnswers(socket, waiting, () => {
@@ -30,7 +30,7 @@ export function takeUpgrades (server: Server, serve: (request: IncomingMessage, 
       }
       if (socket instanceof Socket) socket.setTimeout(HANDSHAKE_TIMEOUT_MS, destroy)
       serve(request, socket, head)
-      endAnswered(request, socket)
+      endAnswered(socket)
     })
   })
   return waiting
@@ -54,7 +54,7 @@ function beforeUpgrade (request: IncomingMessage, socket: Socket): void {
 function completeUpgrade (this: Server, request: IncomingMessage, socket: AnsweredSocket, head: Buffer): void {
   const { _httpMessage: answer } = socket
   if (answer?.req === request) {
-    endAnswered(request, socket)
+    endAnswered(socket)
     return
   }
   if (taken.has(request)) return
@@ -107,7 +107,7 @@ function destroy (this: Socket): void {
 }
 
 /** Ends the socket of an upgrade that is answered instead, behind the answer. The library does so only for a request that it has seen, which it has not where an earlier hook refuses it or it is for no route. */
-function endAnswered (_request: IncomingMessage, socket: AnsweredSocket): void {
+function endAnswered (socket: AnsweredSocket): void {
   const { _httpMessage: answer } = socket
   if (socket instanceof Socket) answer?.once('finish', () => { socket.destroySoon() })
 }

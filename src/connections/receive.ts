@@ -56,11 +56,11 @@ function renew ({ connection, connections }: Context, identity: Identity): void 
  * Answers one message of a connection. A client's fault becomes an `error` frame; anything else is thrown.
  * Returns a promise where the answer takes time; what comes meanwhile is answered before it.
  */
-export function receive (receiver: Receiver, connection: Connection, data: Buffer, isBinary: boolean, now: number): Promise<void> | undefined {
+export function receive ({ connections, identify }: Receiver, connection: Connection, data: Buffer, isBinary: boolean, now: number): Promise<void> | undefined {
   if (isBinary) connection.close('binary_frame')
   const inbound = connection.receive(now)
   if (!keepsPace(connection, inbound, now)) return
-  const context = { ...receiver, connection, inbound, now }
+  const context = { connections, identify, connection, inbound, now }
   try {
     const frame = decode(data.toString())
     const answered = handle(frame.type, context, frame)

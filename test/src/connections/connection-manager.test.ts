@@ -20,6 +20,11 @@ async function open (connections: ConnectionManager, userId: string | null, tran
   return [connection, transport]
 }
 
+/** So many users that their names do not fit into one write. */
+function openCrowd (connections: ConnectionManager): void {
+  for (let i = 0; i < 1000; i++) connections.open({ userId: `${i}`.padEnd(100, '.'), seesNames: false }, new FakeTransport(), 0)
+}
+
 t.test('a personal notification goes to all sockets of its user and to nobody else', async (t) => {
   const connections = new ConnectionManager(managerOptions)
   const [, first] = await open(connections, 'ada')
@@ -251,7 +256,7 @@ t.test('who opens and closes without the handshake is let in again when that is 
 t.test('a frame in parts is sent whole, or not at all, to who is closed for not reading it', async (t) => {
   const connections = new ConnectionManager(managerOptions)
   const [reader, transport] = await open(connections, 'reader')
-  for (let i = 0; i < 1000; i++) connections.open({ userId: `${i}`.padEnd(100, '.'), seesNames: false }, new FakeTransport(), 0)
+  openCrowd(connections)
   transport.takesMore = false
 
   connections.sendStats(reader, 2000)
@@ -268,7 +273,7 @@ t.test('a frame in parts waits for a transport that is full, and nothing comes i
   for (const end of [(connection: Connection) => { connection.close('disconnect') }, (connection: Connection) => { connection.closed(1000, '') }, undefined]) {
     const connections = new ConnectionManager({ ...managerOptions, maxBufferedBytes: 1_000_000 })
     const [reader, transport] = await open(connections, 'reader')
-    for (let i = 0; i < 1000; i++) connections.open({ userId: `${i}`.padEnd(100, '.'), seesNames: false }, new FakeTransport(), 0)
+    openCrowd(connections)
     transport.takesMore = false
     const { length } = transport.writes
 
