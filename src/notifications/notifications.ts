@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Static, Type } from '@sinclair/typebox'
 import type { Broker, Draft } from '../broker/broker.js'
 import { AppError } from '../errors.js'
-import { IdempotencyKeySchema, MAX_MESSAGE_DEPTH, MessageSchema, NotificationTypeSchema, TtlSchema, UserIdSchema } from '../protocol/fields.js'
-import { faultOf } from '../protocol/json.js'
+import { IdempotencyKeySchema, MessageSchema, NotificationTypeSchema, TtlSchema, UserIdSchema } from '../protocol/fields.js'
 import type { BroadcastOutcome, NotifyOutcome } from '../protocol/rest.js'
 import { encodeNotificationTail } from '../protocol/server-frames.js'
 import { checker } from '../protocol/validator.js'
@@ -83,13 +82,10 @@ export class Notifications {
   }
 
   #encode (notificationType: string, data: NotificationInput['data']): string {
-    const fault = faultOf(data, MAX_MESSAGE_DEPTH)
-    if (fault !== undefined) throw new AppError('invalid_request', `message ${fault}`, 'message')
-
     try {
       return encodeNotificationTail({ notification_type: notificationType, data, timestamp: new Date(this.#now()).toISOString() })
     } catch (error) {
-      throw new AppError('invalid_request', `message cannot be written as JSON: ${String(error)}`, 'message')
+      throw new AppError('invalid_request', `data cannot be written as JSON: ${String(error)}`, 'data')
     }
   }
 }

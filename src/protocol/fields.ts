@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { MAX_DEPTH } from './validator.js'
 
 export const UserIdSchema = Type.String({
   minLength: 1,
@@ -22,14 +23,15 @@ export const NotificationTypeSchema = Type.String({
   examples: ['info', 'document', 'ai_analysis']
 })
 
+/** Levels of objects and arrays inside a message: parsers of other languages give up at some depth. */
+const MAX_MESSAGE_DEPTH = 100
+
 export const MessageSchema = Type.Object({}, {
   additionalProperties: true,
-  description: 'any JSON object, at most 100 levels deep, without the keys `__proto__` and `constructor.prototype`; a number arrives as a double holds it, so longer ones belong in a string',
+  [MAX_DEPTH]: MAX_MESSAGE_DEPTH,
+  description: `any JSON object, at most ${MAX_MESSAGE_DEPTH} levels deep, without the keys \`__proto__\` and \`constructor.prototype\`; a number arrives as a double holds it, so longer ones belong in a string`,
   examples: [{ title: 'New message', content: 'You have a new message' }]
 })
-
-/** Levels of objects and arrays inside a message: parsers of other languages give up at some depth. */
-export const MAX_MESSAGE_DEPTH = 100
 
 /** How long a notification is worth keeping. */
 export const TtlSchema = Type.Integer({

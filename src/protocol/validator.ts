@@ -1,9 +1,20 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { Ajv, type ErrorObject } from 'ajv'
 import { AppError, type ErrorCode } from '../errors.js'
+import { faultOf } from './json.js'
+
+/** A keyword of ours: a value would arrive as it is, see `faultOf`. Its name is that of an extension (OpenAPI 3.1 §4.9). */
+export const MAX_DEPTH = 'x-max-depth'
 
 /** The one validator, of frames, bodies and drafts alike: nothing is coerced, nothing is dropped. */
-const ajv = new Ajv({ allowUnionTypes: true })
+const ajv = new Ajv({ allowUnionTypes: true, keywords: [{ keyword: MAX_DEPTH, schemaType: 'number', validate: checkDepth, errors: true }] })
+
+function checkDepth (this: void, levels: number, value: unknown): boolean {
+  const message = faultOf(value, levels)
+  checkDepth.errors = message === undefined ? [] : [{ keyword: MAX_DEPTH, message, params: {} }]
+  return message === undefined
+}
+checkDepth.errors = [] as Array<Partial<ErrorObject>>
 
 export const compile = <T extends TSchema>(schema: T) => ajv.compile<Static<T>>(schema)
 
