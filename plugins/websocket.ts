@@ -50,6 +50,10 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
       done()
     }
   })
+  // A scope above this one can get sockets of its own later on, and every upgrade would be served by both.
+  fastify.addHook('onReady', async () => {
+    if ('websocketServer' in Object.getPrototypeOf(fastify)) throw new Error('@fastify/websocket has to be registered before fastify-herald, which then uses its sockets')
+  })
   // For the routes of an application that this is part of; herald's own take all listeners off their sockets.
   fastify.websocketServer.on('connection', answerPings)
   const waiting = takeUpgrades(fastify.server, (...upgrade) => { upgrades.emit('upgrade', ...upgrade) })

@@ -179,6 +179,15 @@ t.test('an application that speaks TLS serves what offers another upgrade, and a
   }
 })
 
+t.test('an application that gets sockets of its own behind and above Herald does not start', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  app.register(async (scope) => { await scope.register(herald, HELD) })
+  app.register(websocket)
+
+  await t.rejects(async () => { await app.ready() }, { message: /@fastify\/websocket has to be registered before fastify-herald/ })
+})
+
 t.test('where two scopes of an application listen for upgrades, each is served once', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
