@@ -8,13 +8,17 @@ export interface TcpHandle {
 }
 
 interface WriteRequest {
+  /** `FREE`, or the id of a write that is under way: Node ends the process where another one is begun with it. */
+  getAsyncId: () => number
   buffer?: Buffer
   oncomplete?: (status: number) => void
 }
 
+const FREE = -1
+
 /** Node's class of write requests, seen the first time that a socket writes. */
 let Request: (new () => WriteRequest) | undefined
-/** A request is used up only by a write that the kernel does not take at once. */
+/** A request is used up only by a write that the kernel does not take at the first attempt: there is a second one, so nothing need wait by then. */
 let spare: WriteRequest | undefined
 
 /** The handle of an open, unencrypted socket, if it is what is expected of it. */
@@ -31,22 +35,22 @@ export const canWriteToHandles = (): boolean => Request !== undefined
 export function learnRequest (handle: TcpHandle): void {
   const { writeBuffer } = handle
   const learn: TcpHandle['writeBuffer'] = (request, bytes) => {
-    Request = request.constructor as new () => WriteRequest
+    if (typeof request.getAsyncId === 'function') Request = request.constructor as new () => WriteRequest
     handle.writeBuffer = writeBuffer
     return writeBuffer.call(handle, request, bytes)
   }
   handle.writeBuffer = learn
 }
 
-/** Writes to a handle for which nothing waits. Says whether the kernel took all; if not, `whenWritten` is to be called before the next write to any. */
+/** Writes to a handle for which nothing waits. Says whether the kernel took all at once; if not, `whenWritten` is to be called before the next write to any. */
 export function writeToHandle (handle: TcpHandle, bytes: Buffer): boolean {
   spare ??= new (Request as new () => WriteRequest)()
-  return handle.writeBuffer(spare, bytes) === 0 && handle.writeQueueSize === 0
+  return handle.writeBuffer(spare, bytes) === 0 && spare.getAsyncId() === FREE
 }
 
-/** Calls `done` when the rest of a write is with the kernel, or has failed, which is a status that is not 0; false: the write has failed already. */
-export function whenWritten (handle: TcpHandle, bytes: Buffer, done: (status: number) => void): boolean {
-  if (spare === undefined || !(handle.writeQueueSize > 0)) return false
+/** Calls `done` when the rest of that write is with the kernel, or has failed, which is a status that is not 0; false: it has failed already. */
+export function whenWritten (bytes: Buffer, done: (status: number) => void): boolean {
+  if (spare === undefined || spare.getAsyncId() === FREE) return false
 
   spare.buffer = bytes // The kernel has not taken all of it: it must not be collected.
   spare.oncomplete = done

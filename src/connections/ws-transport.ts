@@ -32,7 +32,7 @@ export class WsTransport implements Transport {
   }
 
   writtenInPart (frames: Buffer): boolean {
-    this.#busy = this.#handle !== undefined && whenWritten(this.#handle, frames, (status) => {
+    this.#busy = whenWritten(frames, (status) => {
       this.#busy = false
       if (status !== 0) this.#socket.destroy()
       else this.onDrain?.()

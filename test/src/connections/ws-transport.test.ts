@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import type { WebSocket } from 'ws'
+import { handleOf } from '../../../src/connections/tcp-handle.js'
 import { WsTransport } from '../../../src/connections/ws-transport.js'
 
 async function pair (t: Test): Promise<[Socket, Socket]> {
@@ -83,6 +84,23 @@ t.test('a reader that stalls is seen, and the rest follows when it reads', async
   t.equal(received.length, big.length + 2)
   t.equal(received.at(-1), 'z'.charCodeAt(0))
   t.equal(writer.bufferedBytes, 0)
+})
+
+t.test('a write that the kernel takes at the second attempt is under way until Node says so: another one with its request would end the process', async (t) => {
+  const [[first, firstClient], [second, secondClient]] = [await pair(t), await pair(t)]
+  const big = Buffer.alloc(16_000_000, 'x')
+  const handle = handleOf(first)
+  if (handle === undefined) throw new Error('a socket of this Node has no handle')
+  Object.defineProperty(handle, 'writeQueueSize', { value: 0 }) // As if its reader had made room between the two.
+  const writers = [transportOf(first), transportOf(second)]
+  const drained = Promise.all(writers.map(async (writer) => { await new Promise<void>((resolve) => { writer.onDrain = resolve }) }))
+  for (const writer of writers) writer.write(Buffer.from('a'))
+
+  for (const writer of writers) t.notOk(writer.write(big))
+
+  for (const client of [firstClient, secondClient]) t.equal((await read(client, big.length + 1)).length, big.length + 1)
+  await drained
+  for (const writer of writers) t.ok(writer.write(Buffer.from('z')))
 })
 
 t.test('a socket that is gone takes the bytes to nowhere', async (t) => {
