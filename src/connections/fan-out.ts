@@ -83,8 +83,8 @@ export class FanOut {
 
   /** What follows is of another journal: broadcasts that everybody has been given by `catchUp` are done with. */
   reset (): void {
+    if (this.#pass !== undefined) this.#finish(this.#pass)
     for (const { reach, done } of this.#pending.splice(0)) done(reach)
-    this.#pass = undefined
     this.lastSeq = 0
   }
 
@@ -148,9 +148,11 @@ export class FanOut {
   #writeSlice (pass: Pass): void {
     const { batch: { length }, frames, firstSeq, lastSeq, excluded, next } = pass
     const { roster } = this.#users
-    const { ready, alone, positions, handles } = roster
-    const end = Math.min(next + SLICE, roster.length)
-    for (let row = next; row < end; row++) {
+    const { length: rows, connections, ready, alone, positions, handles } = roster
+    let row = next
+    for (let left = SLICE; left > 0 && row < rows; row++) {
+      if (ready[row] !== 1 && connections[row] === undefined) continue // There may have been many more once.
+      left--
       if ((ready[row] !== 1 && !this.#becomesReady(row)) || (positions[row] ?? 0) >= firstSeq || (excluded.size > 0 && excluded.has(row))) {
         this.#catchUpAt(row)
         continue
@@ -162,9 +164,9 @@ export class FanOut {
       else this.#countUserAt(row, pass)
       const handle = handles[row]
       if (handle === undefined) this.#writeAt(row, frames)
-      else if (!writeToHandle(handle, frames)) roster.connections[row]?.write(frames, 'writtenInPart')
+      else if (!writeToHandle(handle, frames)) connections[row]?.write(frames, 'writtenInPart')
     }
-    pass.next = end
+    pass.next = row
   }
 
   #becomesReady (row: number): boolean {

@@ -112,6 +112,33 @@ t.test('a broadcast yields, and what is sent meanwhile comes after it, once', as
   t.ok(all.every(({ transport }) => ids(transport).filter((id) => id === 'e-1').length === 1))
 })
 
+t.test('the places of those who have gone take no time of a broadcast', async (t) => {
+  const { fanOut, users, open } = setUp()
+  const all = await Promise.all(Array.from({ length: 3000 }, (_, i) => open(`user-${i}`)))
+  for (const { connection } of all.slice(1, -1)) connection.closed(1000, '')
+
+  const broadcast = fanOut.deliver(notification(1))
+  await turn()
+
+  t.strictSame(ids(all.at(-1)?.transport ?? new FakeTransport()), ['e-1'], 'one turn is enough')
+  t.strictSame(await broadcast, { connections: 2, users: 2 })
+  t.equal(users.size, 2)
+})
+
+t.test('a broadcast that the journal is lost in the midst of says to how many it was handed', async (t) => {
+  const { fanOut, users, open } = setUp()
+  const all = await Promise.all(Array.from({ length: 3000 }, (_, i) => open(`user-${i % 2000}`)))
+  const broadcasts = [fanOut.deliver(notification(1)), fanOut.deliver(notification(2))]
+  await turn()
+
+  users.forEach((connection) => { fanOut.catchUp(connection) })
+  fanOut.reset()
+  for (const { connection } of all) connection.flush()
+
+  t.strictSame(await Promise.all(broadcasts), Array(2).fill({ connections: 3000, users: 2000 }))
+  t.ok(all.every(({ transport }) => ids(transport).join() === 'e-1,e-2'))
+})
+
 t.test('a user with many sockets is one user, early or late', async (t) => {
   const { fanOut, open } = setUp()
   const [first] = await Promise.all([open('ada'), open('ada'), open('ben')])
