@@ -127,6 +127,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   function join (connection: Connection, lastEventId: string | undefined): void {
     broker.replay(connection.userId, lastEventId).then((replay) => {
       slices.add(() => {
+        if (connection.ended) return
         const resume = lastEventId === undefined ? 'none' : replay.gap ? 'gap' : 'caught_up'
         try {
           if (connection.welcome(replay, resume, connections.getTotalConnectionsCount(), Date.now())) heraldMetrics.resumed(resume)

@@ -125,6 +125,21 @@ t.test('what went over sockets that are closed is still counted, and no counter 
   t.ok((closed[3] ?? 0) - (open[3] ?? 0) < 200, 'what was sent at the end is a close frame or two')
 })
 
+t.test('a socket that has ended before its first frame has resumed nothing', async (t) => {
+  const service = await buildScraped(t)
+  const { heraldBroker: broker, connections } = service.app
+  const { replay } = broker
+  broker.replay = async (userId, lastEventId) => {
+    await connections.disconnectUser('ada')
+    return await replay.call(broker, userId, lastEventId)
+  }
+  const client = await connect(t, `${addressOf(service, 'ada')}&last_event_id=nonsense`)
+
+  t.match(await client.closed, { code: 4503 })
+
+  t.strictSame(values(await service.scrape(), ['none', 'caught_up', 'gap'].map((resume) => `herald_resumes_total{resume="${resume}"}`)), [0, 0, 0])
+})
+
 t.test('what a stranger sends makes no label', async (t) => {
   const service = await buildScraped(t)
   const before = await service.scrape()
