@@ -72,6 +72,9 @@ export interface Replay {
 }
 
 /** The only seam for storage and scale. */
+/** Publishes that may be under way in one process: more are refused. */
+export const MAX_PUBLISHES = 10_000
+
 export interface Broker {
   /**
    * Gives a draft its id, keeps it, hands it to every socket that it concerns.

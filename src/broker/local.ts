@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../errors.js'
-import type { Broker, BrokerCallbacks, Draft, Notification, Published, Reach, Replay } from './broker.js'
+import { type Broker, type BrokerCallbacks, type Draft, MAX_PUBLISHES, type Notification, type Published, type Reach, type Replay } from './broker.js'
 import type { KeptOutcome } from './idempotency.js'
 import type { Journal } from './journal.js'
 import type { StoreSize } from './store.js'
@@ -59,7 +59,7 @@ export class LocalBroker implements Broker {
   }
 
   publish (draft: Draft): Promise<Published> {
-    if (this.#closed || this.#hangs) return Promise.reject(new AppError('journal_unavailable'))
+    if (this.#closed || this.#hangs || this.#waiting.length >= MAX_PUBLISHES) return Promise.reject(new AppError('journal_unavailable'))
     return draft.idempotency === undefined ? this.#enqueue(draft) : this.#publishKeyed(draft, draft.idempotency)
   }
 

@@ -1,8 +1,5 @@
 import { AppError } from '../../errors.js'
-import type { Reach } from '../broker.js'
-
-/** Publishes that may be under way: more are refused. */
-const MAX_CALLS = 10_000
+import { MAX_PUBLISHES, type Reach } from '../broker.js'
 
 /** Ticks after which the nodes that have not answered are not waited for any more. */
 const MAX_TICKS = 2
@@ -25,7 +22,7 @@ export class Calls {
   #last = 0
   #onSettled: Array<() => void> = []
 
-  get full (): boolean { return this.#pending.size >= MAX_CALLS }
+  get full (): boolean { return this.#pending.size >= MAX_PUBLISHES }
 
   /** @throws AppError `journal_unavailable` when too many are under way */
   begin () {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Draft } from '../../../src/broker/broker.js'
+import { type Draft, MAX_PUBLISHES } from '../../../src/broker/broker.js'
 import { Journal, type JournalOptions } from '../../../src/broker/journal.js'
 import { LocalBroker } from '../../../src/broker/local.js'
 import { MemoryStore } from '../../../src/broker/memory-store.js'
@@ -110,4 +110,15 @@ t.test('what is kept of a broadcast in memory is its bytes and no more, and only
   const { notifications } = journal.reader.read(null, 0, 0, Infinity, 0)
   t.equal(notifications.length, 5)
   for (const { frame } of notifications) t.equal(frame.buffer.byteLength, frame.length)
+})
+
+t.test('more than may be under way are refused, and none of the others is lost', async (t) => {
+  const { broker, publish } = await setUp()
+
+  const outcomes = await Promise.allSettled(Array.from({ length: MAX_PUBLISHES + 2 }, async () => await publish('ada')))
+
+  t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, MAX_PUBLISHES)
+  for (const outcome of outcomes.slice(MAX_PUBLISHES)) t.match(outcome, { status: 'rejected', reason: { code: 'journal_unavailable' } })
+  await publish('ada')
+  await broker.settled()
 })
