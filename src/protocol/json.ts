@@ -16,11 +16,16 @@ export function parseJson (text: string | Buffer): unknown {
   }
 }
 
-/** Why a value would not arrive as it is: it nests objects and arrays more than `levels` deep, or JSON has no such number (`1e999`). */
+/**
+ * Why a value would not arrive as it is: it nests objects and arrays more than `levels` deep, JSON has no such number (`1e999`),
+ * or a key reaches for a prototype, which `parseJson` refuses as well.
+ */
 export function faultOf (value: unknown, levels: number): string | undefined {
-  if (typeof value === 'number' && !Number.isFinite(value)) return 'has a number that is too large'
+  if (typeof value === 'number' && !Number.isFinite(value)) return `has the number ${value}, which JSON does not have`
   if (typeof value !== 'object' || value === null) return undefined
   if (levels === 0) return 'is nested too deep'
+  if (Object.hasOwn(value, '__proto__')) return 'has a key __proto__'
+  if (Object.hasOwn(value, 'constructor') && hasPrototype((value as { constructor: unknown }).constructor)) return 'has a key constructor with a prototype'
 
   for (const child of Object.values(value)) {
     const fault = faultOf(child, levels - 1)
@@ -28,3 +33,5 @@ export function faultOf (value: unknown, levels: number): string | undefined {
   }
   return undefined
 }
+
+const hasPrototype = (value: unknown): boolean => typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype')

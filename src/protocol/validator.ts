@@ -37,6 +37,7 @@ export function validationError (code: ErrorCode, error: Partial<ErrorObject> = 
     case 'required': return fieldError(code, [...path, error.params?.missingProperty], 'is required')
     case 'additionalProperties': return fieldError(code, [...path, error.params?.additionalProperty], 'is not a known field')
     case 'pattern': return fieldError(code, path, 'has a character that is not allowed')
+    case 'type': return fieldError(code, path, `must be ${[error.params?.type].flat().join(' or ')}`)
     default: return fieldError(code, path, error.message ?? 'is not valid')
   }
 }

@@ -52,7 +52,9 @@ t.test('what cannot be sent is refused by name, and takes no id', async (t) => {
     ['ada', Object.assign({ notificationType: 'info', data: {} }, { surplus: 1 }), 'surplus'],
     ['ada', { notificationType: 'info', data: cyclic }, 'data'],
     ['ada', { notificationType: 'info', data: { big: 1n } }, 'data'],
-    ['ada', { notificationType: 'info', data: { most: Infinity } }, 'data']
+    ['ada', { notificationType: 'info', data: { most: Infinity } }, 'data'],
+    ['ada', { notificationType: 'info', data: JSON.parse('{"list":[{"__proto__":{}}]}') }, 'data'],
+    ['ada', { notificationType: 'info', data: { constructor: { prototype: 1 } } }, 'data']
   ] as const) await t.rejects(notifications.sendToUser(userId, input), { code: 'invalid_request', field })
 
   await t.rejects(notifications.broadcast({ notificationType: 'info', data: {}, excludeUser: '' }), { code: 'invalid_request', field: 'excludeUser' })

@@ -28,6 +28,10 @@ t.test('what is wrong is named', async (t) => {
   ] as const) t.throws(() => decode(text), { code, field }, text)
 })
 
+t.test('all that a field may be is named', async (t) => {
+  t.throws(() => decode('{"type":"ping","id":null}'), { message: 'id must be string or number' })
+})
+
 t.test('an answer does not send much of the question back', async (t) => {
   t.throws(() => decode(JSON.stringify({ type: 'x'.repeat(60_000) })), { message: /^.{0,100}$/ })
   t.throws(() => decode(JSON.stringify({ type: 'ping', ['x'.repeat(60_000)]: 1 })), { message: /^.{0,100}$/ })
