@@ -99,7 +99,7 @@ t.test('every frame is answered by one frame or one close that the contract allo
     }
     if (mallory !== undefined) await checkEnd(mallory, open)
     await stillServed()
-  }), { numRuns: FRAMES / BATCH, ...limited(40_000) })
+  }), { numRuns: FRAMES / BATCH, ...limited(80_000) })
 
   t.comment(Object.fromEntries(answers))
   for (const name of ['pong', 'stats', 'error', 'close 1000', 'close 1003', 'close 1007', 'close 1009']) t.ok(answers.has(name), name)
@@ -159,7 +159,7 @@ t.test('every body is answered by an outcome or a problem that the contract allo
       statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1)
     }))
     await stillServed()
-  }), { numRuns: BODIES / BATCH, ...limited(20_000) })
+  }), { numRuns: BODIES / BATCH, ...limited(60_000) })
 
   t.comment(Object.fromEntries(statuses))
   for (const status of [200, 400, 413, 415]) t.ok(statuses.has(status), String(status))
