@@ -1,9 +1,11 @@
+import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t from 'tap'
 import { addressOf, build } from './support/app.js'
 import { connect, refusal } from './support/client.js'
 import { scrape } from './support/metrics.js'
 import { connectRaw } from './support/raw-client.js'
+import { until } from './support/wait.js'
 
 t.test('a frame that is not understood is answered, and the connection stays', async (t) => {
   const service = await build(t)
@@ -124,4 +126,22 @@ t.test('a reader that stalls is ended at MAX_BUFFERED_BYTES, the others get ever
   }
 
   t.equal(reader.frames.filter(({ type }) => type === 'notification').length, sent)
+})
+
+t.test('a reader that stalls and half-closes is let go of as any other, once more waits for it than may', async (t) => {
+  const { app, ws } = await build(t, { MAX_BUFFERED_BYTES: 100_000, HEARTBEAT_INTERVAL_MS: 0 })
+  const { connections, notifications, server } = app
+  const accepted = once(server, 'connection') as Promise<[Socket]>
+  const peer = await connectRaw(t, addressOf({ ws }, 'ada'))
+  peer.pause()
+  const send = async () => await notifications.sendToUser('ada', { notificationType: 'info', data: { text: 'x'.repeat(50_000) } })
+  while (connections.getTally().waitingBytes === 0) await send()
+
+  const [socket] = await accepted
+  const ended = once(socket, 'end')
+  peer.end()
+  await ended
+  while (connections.getTotalConnectionsCount() > 0) await send()
+
+  await until(() => socket.destroyed && connections.getTally().waitingBytes === 0, 10_000)
 })

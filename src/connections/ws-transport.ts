@@ -41,7 +41,12 @@ export class WsTransport implements Transport {
     return !this.#busy
   }
 
-  close (code: number, reason: string): void { this.#webSocket.close(code, reason) }
+  /** A peer that has half-closed without a close frame gets none: `ws` would send it behind nothing, and wait for ever for one that does not read. */
+  close (code: number, reason: string): void {
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.close(code, reason)
+    else this.terminate()
+  }
+
   terminate (): void { this.#webSocket.terminate() }
   pause (): void { this.#webSocket.pause() }
   resume (): void { this.#webSocket.resume() }
