@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { tryLock } from 'fs-native-extensions'
 import { open, type RootDatabase, type Transaction } from 'lmdb'
@@ -129,9 +129,40 @@ function openDatabase (path: string): RootDatabase<unknown, Key> {
     eventTurnBatching: false // The batches are made here; the library's own end in promises that nobody can catch.
   })
   const { pageSize, lastPageNumber } = db.getStats() as { pageSize: number, lastPageNumber: number }
-  // Reading behind the end of a file that is mapped would end the process.
-  if (sizeOf(path) < (lastPageNumber + 1) * pageSize) throw new BrokerError('journal.mdb is damaged: its end is missing')
+  const size = (lastPageNumber + 1) * pageSize
+  const missing = size - sizeOf(path)
+  if (missing > MOST_PAGES_LEFT_OUT * pageSize) throw endIsMissing()
+  if (missing > 0) completeEnd(db, path, size)
   return db
+}
+
+const endIsMissing = () => new BrokerError('journal.mdb is damaged: its end is missing')
+
+/** What is written to see whether something can be: pages that are free are looked through for so many together. */
+const PROBE_BYTES = 262_144
+const BRACE = 0x7d
+
+/** A journal that lacks more is not looked at: LMDB was seen to leave out two. */
+const MOST_PAGES_LEFT_OUT = 16
+
+/**
+ * A page that is taken at the end of the file and given back in the same change is not written: such a file is shorter than it says, and lacks nothing.
+ * Reading behind the end of a file that is mapped would end the process, so zeros are put there, and it shows whether anything belongs there.
+ * @throws BrokerError when something does
+ */
+function completeEnd (db: RootDatabase<unknown, Key>, path: string, size: number): void {
+  const had = sizeOf(path)
+  truncateSync(path, size)
+  try {
+    for (const { key: [kind], value } of db.getRange()) {
+      if (kind === 'x' && value instanceof Uint8Array && value.at(-1) !== BRACE) throw new Error('a frame has no end')
+    }
+    db.putSync(['probe'], Buffer.alloc(PROBE_BYTES))
+    db.removeSync(['probe'])
+  } catch {
+    truncateSync(path, had)
+    throw endIsMissing()
+  }
 }
 
 /** Where a head of an LMDB file has its mark, and the size of a page (`MDB_meta`). */

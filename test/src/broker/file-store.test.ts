@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, statSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
@@ -107,4 +107,58 @@ t.test('who reads while the journal is trimmed and expires gets what is there, a
   await broker.close()
 
   t.ok(reads > 100 && gaps > 0, `${reads} pages, ${gaps} with a gap`)
+})
+
+const PAGE = 4096
+
+/** How many pages a journal has, and how many it says that it has, by the newer of its two heads (`MDB_meta`). */
+function pagesOf (path: string): { has: number, says: number } {
+  const bytes = readFileSync(path)
+  const [newest] = [0, PAGE].map((head) => ({ last: bytes.readBigUInt64LE(head + 144), change: bytes.readBigUInt64LE(head + 152) })).sort((a, b) => Number(b.change - a.change))
+  return { has: bytes.length / PAGE, says: Number(newest?.last) + 1 }
+}
+
+t.test('a journal that was stopped while its file is shorter than it says, as LMDB may leave it, is opened, and nothing is missing', async (t) => {
+  const draft = (userId: string | null) => ({ userId, excludeUser: null, ttlMs: undefined, tail: '"data":{"title":"Hello"}}', idempotency: undefined })
+  let shorter = 0
+
+  for (const [round, runs] of [[[50], [3, 120]], [[50], [3, 250]], [[100], [3, 150]], [[100], [3, 250]]].entries()) {
+    const folder = join(t.testdir(), String(round))
+    const open = async () => await openAt(folder, { now: () => 1e12 })
+    let published = 0
+    for (const batches of runs) {
+      const broker = await open()
+      for (const count of batches) {
+        await Promise.all(Array.from({ length: count }, async (_, i) => await broker.publish(draft(i % 3 === 0 ? null : `user-${i % 5}`))))
+        published += count
+      }
+      await broker.close()
+    }
+    const { has, says } = pagesOf(join(folder, 'journal.mdb'))
+    if (has < says) shorter++
+
+    const broker = await open()
+    const { seq, read } = await broker.replay('user-1', 'e-1')
+    t.equal(seq, published)
+    const { notifications } = await read(1, Infinity)
+    t.equal(notifications.length, limits.retentionPerUser + limits.retentionBroadcast)
+    t.ok(notifications.every(({ frame }) => frame.toString().endsWith('"data":{"title":"Hello"}}')))
+    await broker.publish(draft('ada'))
+    await broker.close()
+  }
+
+  t.ok(shorter > 1, `${shorter} were`)
+})
+
+t.test('a journal that lacks a page that it needs is refused each time, and stays as it is', async (t) => {
+  const folder = t.testdir()
+  const path = join(folder, 'journal.mdb')
+  const broker = await openAt(folder)
+  for (let i = 0; i < 20; i++) await broker.publish({ userId: `user-${i}`, excludeUser: null, ttlMs: undefined, tail: `"data":"${'x'.repeat(20_000)}"}`, idempotency: undefined })
+  await broker.close()
+  truncateSync(path, statSync(path).size - PAGE)
+  const cut = readFileSync(path)
+
+  for (let i = 0; i < 2; i++) await t.rejects(openAt(folder), { message: /journal\.mdb is damaged: its end is missing/ })
+  t.ok(readFileSync(path).equals(cut))
 })
