@@ -35,6 +35,6 @@ export function expireKey (store: Store, key: string, expiresAt: number): Change
 const MAX_AHEAD_MS = 86_400_000
 
 /** One that is kept for much longer than any is from before the clock was put back. */
-const isKept = (expiresAt: number, now: number, keepMs: number): boolean => expiresAt > now && expiresAt <= now + Math.max(keepMs, MAX_AHEAD_MS)
+const isKept = (expiresAt: number, now: number, keepMs: number): boolean => expiresAt > now && expiresAt <= now + keepMs + MAX_AHEAD_MS
 
 const read = (store: Store, key: string) => store.get(outcomeKey(key)) as KeyValue | undefined

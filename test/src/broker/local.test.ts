@@ -72,6 +72,18 @@ t.test('a disk that does not answer is seen: nothing more is accepted, and all g
   t.match(troubles, [/the disk has not answered for 5 seconds/, undefined])
 })
 
+for (const idempotencyMs of [1000, 86_400_000, Infinity]) {
+  t.test(`a clock that is put back publishes nothing twice, where keys are kept for ${idempotencyMs} ms`, async (t) => {
+    const { clock, publish } = await setUp(new StoreOnDisk(), { idempotencyMs })
+    const call = { idempotency: { key: 'a', fingerprint: 'x' } }
+    const { id } = await publish('ada', call)
+
+    clock.now -= 1
+
+    t.match(await publish('ada', call), { id, repeated: true })
+  })
+}
+
 t.test('a key that was used before the clock was put back does not last for days', async (t) => {
   const { clock, broker, publish } = await setUp()
   const call = async (fingerprint: string) => await publish('ada', { idempotency: { key: 'once', fingerprint } })
