@@ -65,6 +65,7 @@ export class Audience {
 
     const changes: Change[] = []
     if (this.count === 0 && this.removed.size > 0) {
+      if (this.#forgottenAt !== 0) changes.push({ key: endKey(this.#forgottenAt, 'a', this.name) })
       this.#forgottenAt = forgetAt
       changes.push({ key: endKey(forgetAt, 'a', this.name), value: true })
     }

@@ -177,6 +177,21 @@ t.test('nothing is left of what has gone', async (t) => {
   t.equal(broker.journalSize?.().entries, 4, 'layout, epoch, seq, floor')
 })
 
+t.test('an audience that becomes empty again and again leaves one mark of it', async (t) => {
+  const { broker, clock, publish } = await setUp()
+  const empty = async (userId: string | null) => {
+    await publish(userId, { ttlMs: SECOND })
+    clock.now += SECOND
+    broker.maintain()
+    await broker.settled()
+    return broker.journalSize?.().entries
+  }
+  for (const userId of ['ada', null]) {
+    const first = await empty(userId)
+    for (let i = 0; i < 5; i++) t.equal(await empty(userId), first)
+  }
+})
+
 t.test('an idempotency key publishes once, for as long as it is remembered', async (t) => {
   const { broker, clock, delivered } = await setUp()
   const call = async (key: string, fingerprint: string) => await broker.publish(draft('ada', { idempotency: { key, fingerprint } }))
