@@ -1,8 +1,9 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { tryLock } from 'fs-native-extensions'
 import { open, type RootDatabase, type Transaction } from 'lmdb'
 import { BrokerError } from './broker.js'
+import { checkEnd, checkHeads, checkRoom, messageOf, sizeOf } from './journal-file.js'
 import type { Change, Key, Store, StoreSize } from './store.js'
 
 /** Pages that are no longer used are not written again for at least so long: a copy of the file that takes less is of one state of it. */
@@ -13,7 +14,8 @@ export class FileStore implements Store {
   readonly durable = true
   readonly #db: RootDatabase<unknown, Key>
   readonly #path: string
-  readonly #file: string | undefined
+  /** Which files the journal and its lock are. */
+  readonly #files: Array<[path: string, file: string | undefined]>
   readonly #lock: number
   readonly #pinning: NodeJS.Timeout
   #pins: Transaction[] = []
@@ -21,7 +23,7 @@ export class FileStore implements Store {
   private constructor (db: RootDatabase<unknown, Key>, path: string, lock: number) {
     this.#db = db
     this.#path = path
-    this.#file = fileAt(path)
+    this.#files = [path, join(dirname(path), LOCK)].map((path) => [path, fileAt(path)])
     this.#lock = lock
     this.#pinning = setInterval(() => { this.#pin() }, KEEP_PAGES_MS)
     this.#pinning.unref()
@@ -58,7 +60,9 @@ export class FileStore implements Store {
   }
 
   check (): void {
-    if (fileAt(this.#path) !== this.#file) throw new Error('journal.mdb is not in its folder any more')
+    for (const [path, file] of this.#files) {
+      if (fileAt(path) !== file) throw new Error(`${basename(path)} is not in its folder any more`)
+    }
   }
 
   async write (changes: Change[]): Promise<void> {
@@ -97,10 +101,12 @@ export class FileStore implements Store {
   }
 }
 
+const LOCK = 'lock'
+
 function lockFolder (folder: string): number {
   try {
     makeFolder(resolve(folder))
-    const lock = openSync(join(folder, 'lock'), 'a')
+    const lock = openSync(join(folder, LOCK), 'a')
     if (tryLock(lock)) return lock
     closeSync(lock)
   } catch (error) {
@@ -128,80 +134,15 @@ function openDatabase (path: string): RootDatabase<unknown, Key> {
     overlappingSync: false, // A write is on the disk when it is said to be done.
     eventTurnBatching: false // The batches are made here; the library's own end in promises that nobody can catch.
   })
-  const { pageSize, lastPageNumber } = db.getStats() as { pageSize: number, lastPageNumber: number }
-  const size = (lastPageNumber + 1) * pageSize
-  const missing = size - sizeOf(path)
-  if (missing > MOST_PAGES_LEFT_OUT * pageSize) throw endIsMissing()
-  if (missing > 0) completeEnd(db, path, size)
+  checkEnd(db, path)
   return db
 }
 
-const endIsMissing = () => new BrokerError('journal.mdb is damaged: its end is missing')
-
-/** What is written to see whether something can be: pages that are free are looked through for so many together. */
-const PROBE_BYTES = 262_144
-const BRACE = 0x7d
-
-/** A journal that lacks more is not looked at: LMDB was seen to leave out two. */
-const MOST_PAGES_LEFT_OUT = 16
-
-/**
- * A page that is taken at the end of the file and given back in the same change is not written: such a file is shorter than it says, and lacks nothing.
- * Reading behind the end of a file that is mapped would end the process, so zeros are put there, and it shows whether anything belongs there.
- * @throws BrokerError when something does
- */
-function completeEnd (db: RootDatabase<unknown, Key>, path: string, size: number): void {
-  const had = sizeOf(path)
-  truncateSync(path, size)
-  try {
-    for (const { key: [kind], value } of db.getRange()) {
-      if (kind === 'x' && value instanceof Uint8Array && value.at(-1) !== BRACE) throw new Error('a frame has no end')
-    }
-    db.putSync(['probe'], Buffer.alloc(PROBE_BYTES))
-    db.removeSync(['probe'])
-  } catch {
-    truncateSync(path, had)
-    throw endIsMissing()
-  }
-}
-
-/** Where a head of an LMDB file has its mark, and the size of a page (`MDB_meta`). */
-const MARK = { at: 24, value: 0xbeefc0de }
-const PAGE_SIZE_AT = 48
-
-/** Looks at the two heads of an LMDB file: the library does not survive wrong ones. */
-function checkHeads (path: string): void {
-  const file = openSync(path, 'r')
-  const read = (at: number) => {
-    const bytes = Buffer.alloc(4)
-    readSync(file, bytes, 0, 4, at)
-    return bytes.readUInt32LE()
-  }
-  const heads = [0, read(PAGE_SIZE_AT)].map((page) => read(page + MARK.at))
-  closeSync(file)
-  if (heads.some((mark) => mark !== MARK.value)) throw new BrokerError('journal.mdb is damaged, or no journal: its head is not that of one')
-}
-
-const ROOM = 262_144
-
-/** The library waits for ever where it finds no room for a new file. */
-function checkRoom (path: string): void {
-  try {
-    writeFileSync(path, Buffer.alloc(ROOM), { flush: true })
-  } catch (error) {
-    throw new BrokerError(`there is no room for a journal: ${messageOf(error)}`)
-  } finally {
-    rmSync(path, { force: true })
-  }
-}
-
-/** Which file it is: one that is removed goes on taking what is written, until nobody has it open. */
+/** Which file it is: one that is removed goes on taking what is written, or keeping others out, until nobody has it open. */
 function fileAt (path: string): string | undefined {
   const stats = statSync(path, { throwIfNoEntry: false, bigint: true })
   return stats && `${stats.dev} ${stats.ino}`
 }
-
-const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
 /** What LMDB says of a write that failed. */
 async function causeOf (error: unknown): Promise<unknown> {
@@ -213,5 +154,3 @@ async function causeOf (error: unknown): Promise<unknown> {
     return cause
   }
 }
-
-const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)

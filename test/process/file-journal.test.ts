@@ -156,6 +156,21 @@ t.test('where the folder is not there any more, POST is answered 503 and readine
   t.match(server.stdout.text, 'journal.mdb is not in its folder any more')
 })
 
+t.test('where somebody removes the lock, the first process keeps nothing any more: two would give out the same ids', async (t) => {
+  const folder = makeFolder(t)
+  const first = await startServer(t, settings(folder))
+  const kept = [(await notify(first)).body['id']]
+
+  rmSync(join(folder, 'lock'))
+  const second = await startServer(t, settings(folder))
+
+  t.match(await notify(first), { status: 503, body: { code: 'journal_unavailable' } })
+  await until(async () => !await isReady(first), 5000)
+  t.match(first.stdout.text, 'lock is not in its folder any more')
+  kept.push((await notify(second)).body['id'])
+  t.strictSame(await idsIn(t, second, 'ada'), kept)
+})
+
 t.test('a copy of the folder that is made while it is written to opens, and has all that was answered before', async (t) => {
   const folder = makeFolder(t)
   const server = await startServer(t, settings(folder, { RETENTION_PER_USER: '50', RETENTION_BROADCAST: '50' }))
