@@ -42,8 +42,8 @@ const CRASHES = ['SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV', 'SIGTRAP'] 
 
 // The last resort: everything that a stop waits for has its own bound, within `DRAIN_SECONDS`, but for a start that is not over yet.
 closeWithGrace({ delay: (DRAIN_SECONDS + SPARE_SECONDS) * 1000, skip: [...CRASHES], logger: app.log }, async ({ err, signal }) => {
-  // Ctrl-C in a terminal reaches a process that npm started twice; the stop has its bound without a second signal.
-  for (const name of ['SIGINT', 'SIGTERM']) process.removeAllListeners(name).on(name, () => {})
+  // Ctrl-C in a terminal reaches a process that npm started twice, and systemd may send SIGHUP behind SIGTERM; the stop has its bound without a second signal.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(name).on(name, () => {})
 
   if (err !== undefined) app.log.fatal({ err }, 'failed')
   app.log.info({ signal }, 'stopping')

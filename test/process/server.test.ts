@@ -125,16 +125,18 @@ t.test('with DRAIN_SECONDS=0 a stop waits for nobody, and ends with 0', async (t
   t.ok(Date.now() - asked < 1000)
 })
 
-t.test('a second signal does not cut the stop short', async (t) => {
-  const server = await startServer(t, { JWT_SECRET: SECRET, DRAIN_SECONDS: '2' })
-  await openSilent(t, server)
+for (const [first, second] of [['SIGINT', 'SIGINT'], ['SIGTERM', 'SIGHUP']] as const) {
+  t.test(`a second signal, ${second} behind ${first}, does not cut the stop short`, async (t) => {
+    const server = await startServer(t, { JWT_SECRET: SECRET, DRAIN_SECONDS: '2' })
+    await openSilent(t, server)
 
-  server.kill('SIGINT')
-  await messageOf(server, /^stopping$/)
-  server.kill('SIGINT')
+    server.kill(first)
+    await messageOf(server, /^stopping$/)
+    server.kill(second)
 
-  t.strictSame(await server.exited, { code: 0, signal: null })
-})
+    t.strictSame(await server.exited, { code: 0, signal: null })
+  })
+}
 
 t.test('in a terminal every log line is one readable line', async (t) => {
   if (!hasTool(t, 'script') || !hasTool(t, 'curl')) return
