@@ -29,6 +29,15 @@ const herald = {
   headers: { authorization: `Bearer ${token({ sub: 'bench', scope: 'notifications:publish stats:read' })}` }
 }
 
+const socketIo = {
+  name: 'socket-io',
+  title: 'Socket.IO 4',
+  command: node('peers/socket-io.js'),
+  ...paths,
+  socketPath: (user) => `/socket.io/?EIO=4&transport=websocket&user=${user}`,
+  engineIo: true
+}
+
 /**
  * `command` gets `PORT` from the environment, with what is in `env`.
  * `headers` are those of a POST. `redisEnv` is the environment of a node of several on one Redis. `engineIo` says that sockets speak Socket.IO's protocol within theirs.
@@ -61,22 +70,19 @@ export const subjects = [
     command: node('peers/by-hand.js'),
     ...paths
   },
+  socketIo,
   {
-    name: 'socket-io',
-    title: 'Socket.IO 4',
-    command: node('peers/socket-io.js'),
-    ...paths,
-    socketPath: (user) => `/socket.io/?EIO=4&transport=websocket&user=${user}`,
-    engineIo: true
-  },
-  {
+    ...socketIo,
     name: 'socket-io-redis',
     title: 'Socket.IO 4, with its Redis adapter',
-    command: node('peers/socket-io.js'),
-    ...paths,
-    socketPath: (user) => `/socket.io/?EIO=4&transport=websocket&user=${user}`,
-    engineIo: true,
     redisEnv: (url) => ({ REDIS_URL: url }),
+    onlyWhenNamed: true
+  },
+  {
+    ...socketIo,
+    name: 'socket-io-streams',
+    title: 'Socket.IO 4, with its Redis Streams adapter, which keeps',
+    redisEnv: (url) => ({ REDIS_URL: url, KEEPS: '1' }),
     onlyWhenNamed: true
   },
   {

@@ -22,7 +22,7 @@ export const cluster = {
   async measure (bench) {
     if (!hasTool('redis')) return {}
     const ms = bench.quick ? 1_500 : 4_000
-    return await bench.take({ rounds: bench.quick ? 1 : 3, only: ['herald-redis', 'socket-io-redis'] }, async (subject) => {
+    return await bench.take({ rounds: bench.quick ? 1 : 3, only: ['herald-redis', 'socket-io-redis', 'socket-io-streams'] }, async (subject) => {
       const cases = {}
       for (const nodes of NODES) cases[nodes] = await withNodes(subject, nodes, async (site) => await measureBroadcast(site, ms))
       cases.across = await withNodes(subject, 2, async (site) => await measureAcross(site, ms))

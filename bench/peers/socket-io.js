@@ -1,7 +1,9 @@
-// Socket.IO with a room for each user; POSTs come through Node's own server. With REDIS_URL it is one of several nodes.
+// Socket.IO with a room for each user; POSTs come through Node's own server. With REDIS_URL it is one of several nodes;
+// with KEEPS as well, what is sent is kept in Redis for those who come back.
 import { createServer } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { createAdapter } from '@socket.io/redis-adapter'
+import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-adapter'
 import { Redis } from 'ioredis'
 import { Server } from 'socket.io'
 import { notificationObject } from './notification.js'
@@ -14,8 +16,9 @@ const server = createServer(async (request, response) => {
   response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }).end(text)
 })
 
-const io = new Server(server, { transports: ['websocket'], serveClient: false })
-if (process.env.REDIS_URL) io.adapter(createAdapter(new Redis(process.env.REDIS_URL), new Redis(process.env.REDIS_URL)))
+const { REDIS_URL, KEEPS } = process.env
+const io = new Server(server, { transports: ['websocket'], serveClient: false, ...KEEPS && { connectionStateRecovery: {} } })
+if (REDIS_URL) io.adapter(KEEPS ? createStreamsAdapter(new Redis(REDIS_URL)) : createAdapter(new Redis(REDIS_URL), new Redis(REDIS_URL)))
 const rooms = io.of('/').adapter.rooms
 
 io.on('connection', (socket) => { socket.join(`user:${socket.handshake.query.user}`) })
