@@ -41,7 +41,7 @@ const connectionsPlugin: FastifyPluginAsync<ConnectionsOptions> = async (fastify
         user_id: userId,
         code,
         ...(ownReasons.has(reason) && { reason }),
-        duration_ms: Date.now() - openedAt,
+        duration_ms: Math.round(performance.now() - openedAt),
         frames_in: framesIn,
         frames_out: framesOut
       }, 'disconnected')

@@ -114,7 +114,7 @@ const websocketRoutes: FastifyPluginAsyncTypebox<WebsocketRoutesOptions> = async
   function open (socket: WebSocket, request: FastifyRequest): void {
     const { heraldIdentity: identity, query, raw, log, ip } = request
     if (identity === null) throw new Error('a socket was opened before its user was known')
-    const connection = connections.open(identity, new WsTransport(socket, raw.socket), Date.now())
+    const connection = connections.open(identity, new WsTransport(socket, raw.socket), performance.now())
     heraldMetrics.connected(connection.userId)
     log.info({ connection_id: connection.id, user_id: connection.userId, ip }, 'connected')
     fastify.websocketServer.clients?.delete(socket) // The connection manager ends it, with a code, and not a server that the application had before.

@@ -27,7 +27,7 @@ export interface LocalConnections {
   getTotalConnectionsCount: () => number
   getUserConnectionsCount: (userId: string) => number
   getConnectedUsers: () => string[]
-  /** Closes the sockets of this user that are here, and were opened before a time, in ms, if there is one: how many. */
+  /** Closes the sockets of this user that are here, and were opened before a time (`performance.now()`), if there is one: how many. */
   closeHere: (userId: string, openedBefore?: number) => number
   /** Notifications beyond the `seq` `after` may have been missed: from here on every connection reads what it lacks from the journal first. */
   rejoinAll: (readerOf: (userId: string | null) => ReadPage, after: number) => void

@@ -24,7 +24,7 @@ export class Connection implements Identity {
   #framesAtEnd = 0
   seesNames: boolean
   expiresAt: number | undefined
-  readonly openedAt: number
+  readonly openedAt: number // By a clock that nobody sets.
   /** When the peer was last heard, in steps of `Heartbeats`, and what had been received by then. */
   heardAt = 0
   heardBytes = 0

@@ -83,6 +83,24 @@ t.test('a node that is away closes them when it is back, and none that was opene
   }
 })
 
+t.test('a node that is away closes them when it is back, and its clock was put back', async (t) => {
+  const redis = await startRedis(t)
+  const way = await openWay(t, redis.port)
+  const here = await build(t, { BROKER_URL: redis.url })
+  const away = await build(t, { BROKER_URL: `redis://127.0.0.1:${way.port}` })
+  const his = await connect(t, addressOf(away, 'ada'))
+  await his.next()
+  const { now } = Date
+  t.teardown(() => { Date.now = now })
+
+  way.cut()
+  Date.now = () => now() - 600_000
+  t.match(await disconnect(here.http, 'ada'), { status: 200, body: { closed: 0 } })
+  await way.mend()
+
+  t.equal((await his.closed).code, 4503)
+})
+
 t.test('without Redis it is answered 503; what is here is closed', async (t) => {
   const redis = await startRedis(t)
   const service = await build(t, { BROKER_URL: redis.url })

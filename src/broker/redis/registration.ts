@@ -32,7 +32,7 @@ export async function register (options: RegistrationOptions): Promise<number> {
   standing.enter(String(epoch))
   onEnter({ isAnother: known !== '' && known !== standing.epoch, seq: Number(seq), elsewhere })
   for (let i = 0; i < disconnected.length; i += 2) {
-    cluster.connections?.closeHere(String(disconnected[i]), Number(disconnected[i + 1]) - (Number(time) - Date.now()))
+    cluster.connections?.closeHere(String(disconnected[i]), performance.now() - (Number(time) - Number(disconnected[i + 1])))
   }
   await cluster.tellAll(counted.map(String))
   if (waitMs === 0) return Number(time)
