@@ -76,6 +76,62 @@ t.test('Redis loses everything twice, the second time before all have gone on: e
   for (const client of [near, far]) t.ok(await client.nextOf('notification'))
 })
 
+t.test('somebody removes the journal alone: both nodes go on in the same new one, and everybody is told', async (t) => {
+  const { redis, here, there, near, far } = await twoNodes(t)
+
+  redis.cli('DEL', `${PREFIX}journal`)
+
+  for (const client of [near, far]) await toldOfGap(t, client)
+  for (const node of [here, there]) {
+    await until(async () => {
+      const { status, body: answer } = await node.post('/notify/ada', notification)
+      return status === 200 && answer['connections'] === 2
+    }, 10_000)
+  }
+})
+
+t.test('the same server is made to take over what is older: it gives no id out twice, and what it answers with 200 comes to everybody', async (t) => {
+  const { redis, here, there, near, far } = await twoNodes(t)
+  const other = await startRedis(t, { args: ['--replicaof', '127.0.0.1', String(redis.port), '--repl-diskless-sync-delay', '0'] })
+  const isFollowing = (replica: typeof redis) => /master_link_status:up/.test(replica.cli('INFO', 'replication'))
+  await until(() => isFollowing(other), 10_000)
+  other.cli('REPLICAOF', 'NO', 'ONE')
+  const ids = new Set<unknown>()
+  const publish = async () => {
+    const { status, body: { id } } = await here.post('/notify/ada', notification)
+    if (status !== 200) return false
+    t.notOk(ids.has(id), `${String(id)} is new`)
+    ids.add(id)
+    return true
+  }
+  for (let i = 0; i < 20; i++) t.ok(await publish())
+  const newest = [...ids].at(-1)
+
+  redis.cli('REPLICAOF', '127.0.0.1', String(other.port))
+  await until(() => isFollowing(redis), 10_000)
+  redis.cli('REPLICAOF', 'NO', 'ONE')
+  for (let i = 0; i < 5; i++) await until(publish, 10_000)
+
+  for (const client of [near, far]) {
+    const got: unknown[] = []
+    while (got.length < ids.size) got.push((await client.nextOf('notification')).id)
+    t.strictSame(got, [...ids])
+  }
+  const again = await connect(t, `${addressOf(there, 'ada')}&last_event_id=${String(newest)}`)
+  t.match((await again.next()).data, { replayed: 5 })
+})
+
+t.test('what nobody can read is published for a node: it goes on', async (t) => {
+  const { redis, here, near, far } = await twoNodes(t)
+
+  for (const channel of redis.cli('PUBSUB', 'CHANNELS', `${PREFIX}*`).trim().split('\n')) {
+    for (const message of ['ack [', 'ack null', 'ack {}', 'close 1', 'close [', '', 'x', '\n1\t5\n']) redis.cli('PUBLISH', channel, message)
+  }
+
+  const { body: { id } } = await here.post('/notify/ada', notification)
+  for (const client of [near, far]) t.equal((await client.nextOf('notification')).id, id)
+})
+
 t.test('what is published is subscribed to, and there is no answer to that, while all else is answered: it is connected anew', async (t) => {
   const { redis, way, there, far } = await twoNodes(t)
   way.holdAt('subscribe')

@@ -4,7 +4,7 @@ import { publishing } from './lua-publish.js'
 import { reading } from './lua-read.js'
 
 /** Changes when the functions or what they keep do; nodes of two versions must not share a Redis. */
-const VERSION = 9
+const VERSION = 10
 
 /** What every key and channel begins with; the braces put all of them into one hash slot. */
 export const PREFIX = 'herald:{all}:'
@@ -48,16 +48,20 @@ local function in_hole(seq, holes)
   return false
 end
 
--- Where the journal stands, and the nodes that are being removed. A server that was started anew, or has become the master, may lack what was the newest:
+-- Whether a node has heard of more than there is.
+local function is_behind(epoch, seq, known, heard) return epoch == known and tonumber(heard) > tonumber(seq) end
+
+-- Where the journal stands, and the nodes that are being removed. A server that was started anew, or has become the master, may lack what was the newest, and so does
+-- one that was made to take over what another has, which is seen by what a node has heard, if it says that:
 -- the ids go on behind all that a server can have given out by now, and the nodes that were there before say what they have heard. Where there is no journal, one begins, if it is told its name.
-local function settle(new_epoch)
+local function settle(new_epoch, known, heard)
   if not run then run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
   local epoch, seq, last_run, removing = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'seq', 'run', 'removing'))
   if not epoch then
     if not new_epoch then return end
     epoch, seq = new_epoch, 0
     redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'holes', '', 'layout', LAYOUT)
-  elseif last_run ~= run then
+  elseif last_run ~= run or (known and is_behind(epoch, seq, known, heard)) then
     local now, holes, lost, unheard = time(), unpack(redis.call('HMGET', P .. 'journal', 'holes', 'lost', 'unheard'))
     -- What some have not said of the loss before is never known: the newest that any has heard of may not have been the last.
     if unheard and unheard ~= '' and in_hole(tonumber(lost), string.match(holes, '^%S*')) then redis.call('HSET', P .. 'journal', 'lost', int(lost) .. '.5') end

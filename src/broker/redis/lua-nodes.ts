@@ -75,7 +75,7 @@ local function hello(keys, args)
   local node, new_epoch, epoch, heard, heard_at, session = args[1], args[2], args[3], tonumber(args[4]), tonumber(args[5]), tonumber(args[6])
   local kept, layout = unpack(redis.call('HMGET', P .. 'journal', 'epoch', 'layout'))
   if kept and layout ~= LAYOUT then return redis.error_reply('ERR its layout is ' .. (layout or 'an older one') .. ', and this version reads ' .. LAYOUT) end
-  local current, seq = settle(new_epoch)
+  local current, seq = settle(new_epoch, epoch, heard)
   local holes, lost, unheard = unpack(redis.call('HMGET', P .. 'journal', 'holes', 'lost', 'unheard'))
   if epoch == current and heard > tonumber(lost) and in_hole(heard, holes) then
     redis.call('HSET', P .. 'journal', 'lost', int(heard))
@@ -101,11 +101,11 @@ local function presence(keys, args)
   return 1
 end
 
--- node, what it sends to itself, with the id that is the newest by then: Redis's time, or 0: the node is not known
+-- node, what it sends to itself, with the id that is the newest by then, epoch and seq of the newest that it has heard: Redis's time, or 0: the node, or what it has heard, is not known
 local function beat(keys, args)
   local node, now = args[1], time()
   local epoch, seq = settle()
-  if not epoch or not is_known(node) then return '0' end
+  if epoch ~= args[3] or is_behind(epoch, seq, args[3], args[4]) or not is_known(node) then return '0' end
   redis.call('ZADD', P .. 'nodes', int(now), node)
   redis.call('PUBLISH', P .. 'to:' .. node, args[2] .. ' ' .. epoch .. '-' .. int(seq))
   return int(now)

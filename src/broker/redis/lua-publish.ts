@@ -19,21 +19,21 @@ local function hearing(text, removing)
   return nodes
 end
 
--- Redis's time after which nobody waits for it, the epoch, now, retention, limits of a user and of broadcasts, how long keys are kept;
+-- Redis's time after which nobody waits for it, epoch and seq of the newest that the node has heard, now, retention, limits of a user and of broadcasts, how long keys are kept;
 -- then of each notification: audience, entry, and what few have besides (see encodeSpecial in messages.ts), or ''.
 -- The epoch, and the seq before those that are kept, which get the next ones; then for each what came of it: how many nodes hear it, also with how many users
--- are counted there once too often; or why it is not kept. Nothing: it is too late, or the journal is another.
+-- are counted there once too often; or why it is not kept. Nothing: it is too late, or the journal is another, or lacks what the node has heard.
 local function publish(keys, args)
   if time() > tonumber(args[1]) then return {} end
-  local now, retention, keep = tonumber(args[3]), tonumber(args[4]), tonumber(args[7])
-  local of_user, of_all = tonumber(args[5]), tonumber(args[6])
-  local count = (#args - 7) / 3
+  local now, retention, keep = tonumber(args[4]), tonumber(args[5]), tonumber(args[8])
+  local of_user, of_all = tonumber(args[6]), tonumber(args[7])
+  local count = (#args - 8) / 3
   local epoch, seq, removing = settle()
-  if epoch ~= args[2] then return {} end
+  if epoch ~= args[2] or is_behind(epoch, seq, args[2], args[3]) then return {} end
   local answer, last = { epoch, int(seq) }, seq + count
   redis.call('HSET', P .. 'journal', 'seq', int(last))
   local audiences = {}
-  for i = 1, count do audiences[i] = args[3 * i + 5] end
+  for i = 1, count do audiences[i] = args[3 * i + 6] end
   local users = redis.call('HMGET', P .. 'users', unpack(audiences))
   local outcomes, overlaps, reached, messages, gone, swept = {}, {}, {}, {}, {}, false
   -- What most publishes do not need to know is asked for only where it is needed.
@@ -41,7 +41,7 @@ local function publish(keys, args)
   local hear, nowhere = {}, {} -- Many users have their sockets at the same nodes.
 
   for i = 1, count do
-    local audience, entry, special = audiences[i], args[3 * i + 6], args[3 * i + 7]
+    local audience, entry, special = audiences[i], args[3 * i + 7], args[3 * i + 8]
     local next, kept = int(seq + 1), P .. 'n:' .. audience
     local ends, excluded, key, fingerprint = '', '', '', ''
     if special ~= '' then ends, excluded, key, fingerprint = string.match(special, '^([^\\t]*)\\t([^\\t]*)\\t([^\\t]*)\\t([^\\t]*)$') end
@@ -59,7 +59,7 @@ local function publish(keys, args)
       if excluded ~= '' then redis.call('ZADD', P .. 'without:' .. excluded, next, next) end
 
       local there, limit = redis.call('ZCARD', kept), audience == '' and of_all or of_user
-      if there == 1 then redis.call('ZADD', P .. 'oldest', args[3], audience) end
+      if there == 1 then redis.call('ZADD', P .. 'oldest', args[4], audience) end
       if there > limit then
         -- While something ends before its time, an audience is trimmed at once: else, when that has ended, what was over the limit would not be over it any more.
         if may_wait == nil then may_wait = redis.call('EXISTS', P .. 'expiry') == 0 end

@@ -2,6 +2,7 @@ import type { Draft } from '../broker.js'
 import type { JournalOptions } from '../journal.js'
 import { decodeOutcomes, encodeEntry, encodeSpecial, type Outcome } from './messages.js'
 import type { RedisLink } from './redis-link.js'
+import type { Standing } from './standing.js'
 
 /** Notifications, and characters of their texts, that are published in one call; more take further ones. */
 const MAX_TOGETHER = 100
@@ -20,8 +21,8 @@ interface Waiting {
 export interface PublisherOptions extends JournalOptions {
   node: string
   link: RedisLink
-  /** Of the journal that this node knows: nothing is published to another. */
-  epoch: () => string
+  /** Where this node stands: nothing is published to another journal, nor to one that lacks what was heard. */
+  standing: Pick<Standing, 'epoch' | 'heard'>
   /** In the time of Redis. */
   now: () => number
   onCommit?: ((write: Promise<unknown>) => void) | undefined
@@ -49,9 +50,9 @@ export class Publisher {
   }
 
   #send (batch: Waiting[]): void {
-    const { node, link, epoch, now, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs, onCommit } = this.#options
+    const { node, link, standing, now, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs, onCommit } = this.#options
     const at = now()
-    const write = link.callNow('publish', link.beatAt + IN_TIME_MS, epoch(), at, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs,
+    const write = link.callNow('publish', link.beatAt + IN_TIME_MS, standing.epoch, standing.heard, at, retentionMs, retentionPerUser, retentionBroadcast, idempotencyMs,
       ...batch.flatMap(({ draft, call }) => {
         const ends = draft.ttlMs === undefined ? undefined : at + draft.ttlMs
         return [draft.userId ?? '', encodeEntry(draft, { at, ends, node, call }), encodeSpecial(draft, ends)]

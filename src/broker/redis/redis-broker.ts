@@ -56,17 +56,23 @@ export class RedisBroker implements Broker {
     this.#link = new RedisLink({
       url: options.url,
       node: this.#node,
-      onMessage: (message) => { this.#receive(message) },
+      onMessage: (message) => {
+        try {
+          this.#receive(message)
+        } catch (error) {
+          options.onWarning?.(`what was published for this node cannot be read: ${String(error)}`)
+        }
+      },
       onHeard: (id) => { this.#standing.complete(id) },
       onResume: () => { this.#rejoinAll() },
       register: async () => await this.#register(),
-      beat: async (text) => Number(await this.#link.call('beat', this.#node, text)),
+      beat: async (text) => Number(await this.#link.call('beat', this.#node, text, this.#standing.epoch, this.#standing.heard)),
       onTrouble: (error) => { this.#trouble.note(error) },
       onWarning: (text) => { options.onWarning?.(text) }
     })
     this.cluster = new RedisCluster(this.#node, this.#link, this.#calls)
     this.#acks = new Acks(this.#link)
-    this.#publisher = new Publisher({ ...options, node: this.#node, link: this.#link, epoch: () => this.#standing.epoch, now: () => this.#now() })
+    this.#publisher = new Publisher({ ...options, node: this.#node, link: this.#link, standing: this.#standing, now: () => this.#now() })
     this.#reader = new RedisReader({ ...options, node: this.#node, link: this.#link, cluster: this.cluster, epoch: () => this.#standing.epoch, now: () => this.#now() })
   }
 

@@ -22,7 +22,7 @@ export interface RedisLinkOptions {
   onResume: () => void
   /** Registers this node anew; resolves with the time of Redis, in ms. */
   register: () => Promise<number>
-  /** The time of Redis, in ms, or 0: this node is not registered any more. `message` is to be published for it. */
+  /** The time of Redis, in ms, or 0: this node, or what it has heard, is not known there any more. `message` is to be published for it. */
   beat: (message: string) => Promise<number>
   /** `error` says why Redis cannot be used; undefined: it can again. */
   onTrouble: (error: unknown) => void
@@ -118,11 +118,11 @@ export class RedisLink implements LinkState {
     else if (this.#beat.isLate()) this.#break(new Error('what is published does not come back'))
   }
 
-  /** The others have taken this node for dead; the connections are sound. */
+  /** The others have taken this node for dead, or the journal is another, or lacks what this node has heard; the connections are sound. */
   forgotten (): void {
     if (!this.#ready || this.#leaving) return
     this.#ready = false
-    this.#options.onTrouble(new Error('the node was taken for dead'))
+    this.#options.onTrouble(new Error('the node is not known, or the journal is not the one that it knows'))
     this.#beginAnew()
   }
 
