@@ -71,10 +71,10 @@ export interface Replay {
   read: (after: number, maxBytes: number) => Promise<Page>
 }
 
-/** The only seam for storage and scale. */
 /** Publishes that may be under way in one process: more are refused. */
 export const MAX_PUBLISHES = 10_000
 
+/** The only seam for storage and scale. */
 export interface Broker {
   /**
    * Gives a draft its id, keeps it, hands it to every socket that it concerns.

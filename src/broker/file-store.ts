@@ -134,8 +134,13 @@ function openDatabase (path: string): RootDatabase<unknown, Key> {
     overlappingSync: false, // A write is on the disk when it is said to be done.
     eventTurnBatching: false // The batches are made here; the library's own end in promises that nobody can catch.
   })
-  checkEnd(db, path)
-  return db
+  try {
+    checkEnd(db, path)
+    return db
+  } catch (error) {
+    db.close().catch(() => {})
+    throw error
+  }
 }
 
 /** Which file it is: one that is removed goes on taking what is written, or keeping others out, until nobody has it open. */

@@ -20,12 +20,13 @@ export function checkHeads (path: string): void {
   if (heads.some((mark) => mark !== MARK.value)) throw new BrokerError('journal.mdb is damaged, or no journal: its head is not that of one')
 }
 
-const ROOM = 262_144
+/** What is written to see whether something can be: a new file, or in one whose free pages are looked through for so many together. */
+const PROBE_BYTES = 262_144
 
 /** The library waits for ever where it finds no room for a new file. */
 export function checkRoom (path: string): void {
   try {
-    writeFileSync(path, Buffer.alloc(ROOM), { flush: true })
+    writeFileSync(path, Buffer.alloc(PROBE_BYTES), { flush: true })
   } catch (error) {
     throw new BrokerError(`there is no room for a journal: ${messageOf(error)}`)
   } finally {
@@ -33,8 +34,6 @@ export function checkRoom (path: string): void {
   }
 }
 
-/** What is written to see whether something can be: pages that are free are looked through for so many together. */
-const PROBE_BYTES = 262_144
 const BRACE = 0x7d
 
 /** A journal that lacks more is not looked at: LMDB was seen to leave out two. */
@@ -65,13 +64,13 @@ function completeEnd (db: RootDatabase<unknown, Key>, path: string, size: number
     }
     db.putSync(['probe'], Buffer.alloc(PROBE_BYTES))
     db.removeSync(['probe'])
-  } catch {
+  } catch (error) {
     truncateSync(path, had)
-    throw endIsMissing()
+    throw endIsMissing(`: ${messageOf(error)}`)
   }
 }
 
-const endIsMissing = () => new BrokerError('journal.mdb is damaged: its end is missing')
+const endIsMissing = (found = '') => new BrokerError(`journal.mdb is damaged: its end is missing${found}`)
 
 export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
