@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { tryLock } from 'fs-native-extensions'
 import { open, type RootDatabase, type Transaction } from 'lmdb'
 import { BrokerError } from './broker.js'
-import { checkEnd, checkHeads, checkRoom, messageOf, sizeOf } from './journal-file.js'
+import { checkFile, checkRoom, messageOf } from './journal-file.js'
 import type { Change, Key, Store, StoreSize } from './store.js'
 
 /** Pages that are no longer used are not written again for at least so long: a copy of the file that takes less is of one state of it. */
@@ -39,7 +39,7 @@ export class FileStore implements Store {
     try {
       const path = resolve(folder, 'journal.mdb') // The process may go to another folder.
       if (sizeOf(path) === 0) checkRoom(`${path}.tmp`)
-      else checkHeads(path)
+      else checkFile(path)
       return new FileStore(openDatabase(path), path, lock)
     } catch (error) {
       closeSync(lock)
@@ -127,20 +127,13 @@ function makeFolder (folder: string): void {
 }
 
 function openDatabase (path: string): RootDatabase<unknown, Key> {
-  const db = open<unknown, Key>({
+  return open<unknown, Key>({
     path,
     noSubdir: true,
     encoding: 'msgpack',
     overlappingSync: false, // A write is on the disk when it is said to be done.
     eventTurnBatching: false // The batches are made here; the library's own end in promises that nobody can catch.
   })
-  try {
-    checkEnd(db, path)
-    return db
-  } catch (error) {
-    db.close().catch(() => {})
-    throw error
-  }
 }
 
 /** Which file it is: one that is removed goes on taking what is written, or keeping others out, until nobody has it open. */
@@ -148,6 +141,8 @@ function fileAt (path: string): string | undefined {
   const stats = statSync(path, { throwIfNoEntry: false, bigint: true })
   return stats && `${stats.dev} ${stats.ino}`
 }
+
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
 /** What LMDB says of a write that failed. */
 async function causeOf (error: unknown): Promise<unknown> {

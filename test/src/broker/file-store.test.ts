@@ -147,7 +147,7 @@ t.test('a journal that was stopped while its file is shorter than it says, as LM
     await broker.close()
   }
 
-  t.ok(shorter > 1, `${shorter} were`)
+  t.ok(shorter > 0, `${shorter} were`)
 })
 
 t.test('a journal that lacks a page that it needs is refused each time, and stays as it is', async (t) => {
