@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
 import websocket, { type WebSocket } from '@fastify/websocket'
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { completeUpgrades, giveSocket, HANDSHAKE_TIMEOUT_MS, isUpgrade, takeUpgrades } from '../src/upgrades.js'
 
@@ -14,6 +14,9 @@ const MAX_PIECES = 1024
 
 /** Pongs that may wait to be written to one socket. */
 const MAX_WAITING_PONGS = 60
+
+/** Of this plugin, in one scope and another: each upgrade is served by one of them. */
+const own = new WeakSet<FastifyInstance['websocketServer']>()
 
 /**
  * Upgrades, and the route constraint `upgrade: 'none'` for a resource that shares its path with a socket.
@@ -50,9 +53,11 @@ const websocketPlugin: FastifyPluginAsync<WebsocketOptions> = async (fastify, { 
       done()
     }
   })
+  own.add(fastify.websocketServer)
   // A scope above this one can get sockets of its own later on, and every upgrade would be served by both.
   fastify.addHook('onReady', async () => {
-    if ('websocketServer' in Object.getPrototypeOf(fastify)) throw new Error('@fastify/websocket has to be registered before fastify-herald, which then uses its sockets')
+    const { websocketServer: above } = Object.getPrototypeOf(fastify) as Partial<FastifyInstance>
+    if (above !== undefined && !own.has(above)) throw new Error('@fastify/websocket has to be registered before fastify-herald, which then uses its sockets')
   })
   // For the routes of an application that this is part of; herald's own take all listeners off their sockets.
   fastify.websocketServer.on('connection', answerPings)

@@ -188,6 +188,18 @@ t.test('an application that gets sockets of its own behind and above Herald does
   await t.rejects(async () => { await app.ready() }, { message: /@fastify\/websocket has to be registered before fastify-herald/ })
 })
 
+t.test('of two Heralds one can be behind the other, and above it', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  app.register(async (scope) => { await scope.register(herald, { ...HELD, prefix: '/one' }) })
+  app.register(herald, HELD)
+  const { address, ws } = await listen(app)
+
+  for (const base of [ws, `${address.replace('http', 'ws')}/one/api/v1/ws`]) {
+    t.match(await (await connect(t, addressOf({ ws: base }, 'ada'))).next(), { data: { total_connections: 1 } })
+  }
+})
+
 t.test('where two scopes of an application listen for upgrades, each is served once', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
