@@ -71,7 +71,7 @@ export interface Replay {
   read: (after: number, maxBytes: number) => Promise<Page>
 }
 
-/** Publishes that may be under way in one process: more are refused. */
+/** Publishes that one process takes on at once: more are refused. */
 export const MAX_PUBLISHES = 10_000
 
 /** The only seam for storage and scale. */

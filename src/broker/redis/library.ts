@@ -65,7 +65,8 @@ local function settle(new_epoch, known, heard)
     local now, holes, lost, unheard = time(), unpack(redis.call('HMGET', P .. 'journal', 'holes', 'lost', 'unheard'))
     -- What some have not said of the loss before is never known: the newest that any has heard of may not have been the last.
     if unheard and unheard ~= '' and in_hole(tonumber(lost), string.match(holes, '^%S*')) then redis.call('HSET', P .. 'journal', 'lost', int(lost) .. '.5') end
-    local resumed = now * IDS_PER_MS > tonumber(seq) and now * IDS_PER_MS or seq + JUMP
+    local newest = known == epoch and math.max(seq, heard) or tonumber(seq)
+    local resumed = now * IDS_PER_MS > newest and now * IDS_PER_MS or newest + JUMP
     local newest_holes = { seq .. '-' .. int(resumed) }
     for hole in string.gmatch(holes, '%S+') do
       if #newest_holes < MOST_HOLES then newest_holes[#newest_holes + 1] = hole end
@@ -74,6 +75,12 @@ local function settle(new_epoch, known, heard)
     redis.call('HSET', P .. 'journal', 'run', run, 'seq', int(seq), 'holes', table.concat(newest_holes, ' '), 'jumped_at', int(now), 'unheard', table.concat(redis.call('ZRANGE', P .. 'nodes', 0, -1), ','))
   end
   return epoch, tonumber(seq), removing or ''
+end
+
+-- Whether a node has not said yet what it has heard of what was lost, and still knows: it has heard of nothing newer.
+local function can_tell(node, heard)
+  local holes, unheard = unpack(redis.call('HMGET', P .. 'journal', 'holes', 'unheard'))
+  return unheard and string.find(unheard, node, 1, true) and tonumber(heard) < tonumber(string.match(holes, '%-(%d+)'))
 end
 
 -- How many nodes hear it: 1, or 0 where it is gone. Where a connection was cut off without a word there may still be the one before it.

@@ -80,7 +80,7 @@ local function hello(keys, args)
   if epoch == current and heard > tonumber(lost) and in_hole(heard, holes) then
     redis.call('HSET', P .. 'journal', 'lost', int(heard))
   end
-  if unheard and unheard ~= '' then redis.call('HSET', P .. 'journal', 'unheard', (string.gsub(unheard, node .. ',?', ''))) end
+  if can_tell(node, heard) then redis.call('HSET', P .. 'journal', 'unheard', (string.gsub(unheard, node .. ',?', ''))) end
   local now = time()
   redis.call('ZADD', P .. 'nodes', int(now), node)
   redis.call('HSET', P .. 'sessions', node, int(math.max(session, tonumber(redis.call('HGET', P .. 'sessions', node) or 0))))
@@ -101,11 +101,11 @@ local function presence(keys, args)
   return 1
 end
 
--- node, what it sends to itself, with the id that is the newest by then, epoch and seq of the newest that it has heard: Redis's time, or 0: the node, or what it has heard, is not known
+-- node, what it sends to itself, with the id that is the newest by then, epoch and seq of the newest that it has heard: Redis's time, or 0: the node, or what it has heard, is not known, and it is to say hello
 local function beat(keys, args)
   local node, now = args[1], time()
   local epoch, seq = settle()
-  if epoch ~= args[3] or is_behind(epoch, seq, args[3], args[4]) or not is_known(node) then return '0' end
+  if epoch ~= args[3] or is_behind(epoch, seq, args[3], args[4]) or can_tell(node, args[4]) or not is_known(node) then return '0' end
   redis.call('ZADD', P .. 'nodes', int(now), node)
   redis.call('PUBLISH', P .. 'to:' .. node, args[2] .. ' ' .. epoch .. '-' .. int(seq))
   return int(now)
