@@ -61,7 +61,7 @@ local function settle(new_epoch, known, heard)
     if not new_epoch then return end
     epoch, seq = new_epoch, 0
     redis.call('HSET', P .. 'journal', 'epoch', epoch, 'seq', 0, 'run', run, 'floor', 0, 'lost', 0, 'holes', '', 'layout', LAYOUT)
-  elseif last_run ~= run or (known and is_behind(epoch, seq, known, heard)) then
+  elseif last_run ~= run or is_behind(epoch, seq, known, heard) then
     local now, holes, lost, unheard = time(), unpack(redis.call('HMGET', P .. 'journal', 'holes', 'lost', 'unheard'))
     -- What some have not said of the loss before is never known: the newest that any has heard of may not have been the last.
     if unheard and unheard ~= '' and in_hole(tonumber(lost), string.match(holes, '^%S*')) then redis.call('HSET', P .. 'journal', 'lost', int(lost) .. '.5') end
@@ -78,8 +78,7 @@ local function settle(new_epoch, known, heard)
 end
 
 -- Whether a node has not said yet what it has heard of what was lost, and still knows: it has heard of nothing newer.
-local function can_tell(node, heard)
-  local holes, unheard = unpack(redis.call('HMGET', P .. 'journal', 'holes', 'unheard'))
+local function can_tell(node, heard, holes, unheard)
   return unheard and string.find(unheard, node, 1, true) and tonumber(heard) < tonumber(string.match(holes, '%-(%d+)'))
 end
 

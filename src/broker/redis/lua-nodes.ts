@@ -80,7 +80,7 @@ local function hello(keys, args)
   if epoch == current and heard > tonumber(lost) and in_hole(heard, holes) then
     redis.call('HSET', P .. 'journal', 'lost', int(heard))
   end
-  if can_tell(node, heard) then redis.call('HSET', P .. 'journal', 'unheard', (string.gsub(unheard, node .. ',?', ''))) end
+  if can_tell(node, heard, holes, unheard) then redis.call('HSET', P .. 'journal', 'unheard', (string.gsub(unheard, node .. ',?', ''))) end
   local now = time()
   redis.call('ZADD', P .. 'nodes', int(now), node)
   redis.call('HSET', P .. 'sessions', node, int(math.max(session, tonumber(redis.call('HGET', P .. 'sessions', node) or 0))))
@@ -105,7 +105,8 @@ end
 local function beat(keys, args)
   local node, now = args[1], time()
   local epoch, seq = settle()
-  if epoch ~= args[3] or is_behind(epoch, seq, args[3], args[4]) or can_tell(node, args[4]) or not is_known(node) then return '0' end
+  local holes, unheard = unpack(redis.call('HMGET', P .. 'journal', 'holes', 'unheard'))
+  if epoch ~= args[3] or is_behind(epoch, seq, args[3], args[4]) or can_tell(node, args[4], holes, unheard) or not is_known(node) then return '0' end
   redis.call('ZADD', P .. 'nodes', int(now), node)
   redis.call('PUBLISH', P .. 'to:' .. node, args[2] .. ' ' .. epoch .. '-' .. int(seq))
   return int(now)
