@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { addressOf, build, SECRET } from '../support/app.js'
 import { connect } from '../support/client.js'
 import { startServer } from '../support/process.js'
@@ -16,6 +16,13 @@ const authorization = `Bearer ${sign({ scope: 'connections:manage' })}`
 async function disconnect (http: string, userId: string) {
   const response = await fetch(`${http}/connections/${userId}`, { method: 'DELETE', headers: { authorization } })
   return { status: response.status, retryAfter: response.headers.get('retry-after'), body: await response.json() as Record<string, unknown> }
+}
+
+/** Two nodes, of which one has a way to Redis of its own. */
+async function hereAndAway (t: Test) {
+  const redis = await startRedis(t)
+  const way = await openWay(t, redis.port)
+  return { way, here: await build(t, { BROKER_URL: redis.url }), away: await build(t, { BROKER_URL: `redis://127.0.0.1:${way.port}` }) }
 }
 
 t.test('the sockets of a user are closed on all nodes, and counted', async (t) => {
@@ -56,10 +63,7 @@ t.test('a node that is silent, or dead, is not waited for longer than a second',
 })
 
 t.test('a node that is away closes them when it is back, and none that was opened since', async (t) => {
-  const redis = await startRedis(t)
-  const way = await openWay(t, redis.port)
-  const here = await build(t, { BROKER_URL: redis.url })
-  const away = await build(t, { BROKER_URL: `redis://127.0.0.1:${way.port}` })
+  const { way, here, away } = await hereAndAway(t)
   const his = await connect(t, addressOf(away, 'ada'))
   const other = await connect(t, addressOf(away, 'ben'))
   for (const client of [his, other]) await client.next()
@@ -84,10 +88,7 @@ t.test('a node that is away closes them when it is back, and none that was opene
 })
 
 t.test('a node that is away closes them when it is back, and its clock was put back', async (t) => {
-  const redis = await startRedis(t)
-  const way = await openWay(t, redis.port)
-  const here = await build(t, { BROKER_URL: redis.url })
-  const away = await build(t, { BROKER_URL: `redis://127.0.0.1:${way.port}` })
+  const { way, here, away } = await hereAndAway(t)
   const his = await connect(t, addressOf(away, 'ada'))
   await his.next()
   const { now } = Date

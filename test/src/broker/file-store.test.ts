@@ -16,14 +16,16 @@ const openAt = async (folder: string, options: Partial<typeof limits & { now: ()
   onTrouble: (error) => { throw error }
 })
 
+const draft = (userId: string | null, tail = '"data":{}}') => ({ userId, excludeUser: null, ttlMs: undefined, tail, idempotency: undefined })
+const dataOf = (length: number) => `"data":"${'x'.repeat(length)}"}`
+
 t.test('what has gone leaves its room to what comes: the file levels off', async (t) => {
   const folder = t.testdir()
   const broker = await openAt(folder)
-  const draftTo = (userId: string) => ({ userId, excludeUser: null, ttlMs: undefined, tail: `"data":"${'x'.repeat(2000)}"}`, idempotency: undefined })
   /** Between the bursts, what has gone becomes room: the state that is held is changed every half a second, and two are held. */
   const publishBursts = async (bursts: number) => {
     for (let burst = 0; burst < bursts; burst++) {
-      for (let i = 0; i < 20; i++) await Promise.all(Array.from({ length: 20 }, (_, i) => broker.publish(draftTo(i === 0 ? 'ben' : 'ada'))))
+      for (let i = 0; i < 20; i++) await Promise.all(Array.from({ length: 20 }, (_, i) => broker.publish(draft(i === 0 ? 'ben' : 'ada', dataOf(2000)))))
       for (let change = 0; change < 2; change++) await sleep(600)
     }
     return statSync(join(folder, 'journal.mdb')).size
@@ -42,7 +44,7 @@ t.test('what a process that is killed leaves behind of what has gone goes at its
   let now = 0
   const open = async (path: string) => await openAt(path, { now: () => now })
   const publish = async (broker: Broker, count: number) => {
-    for (let i = 0; i < count; i++) await broker.publish({ userId: 'ada', excludeUser: null, ttlMs: undefined, tail: '"data":{}}', idempotency: undefined })
+    for (let i = 0; i < count; i++) await broker.publish(draft('ada'))
   }
   const maintainAt = async (broker: Broker, time: number) => {
     now = time
@@ -83,7 +85,6 @@ t.test('two brokers cannot have the same folder, in one process neither', async 
 
 t.test('who reads while the journal is trimmed and expires gets what is there, and is told what is not', async (t) => {
   const broker = await openAt(t.testdir(), { retentionMs: 300, retentionBroadcast: 50 })
-  const draft = (userId: string | null) => ({ userId, excludeUser: null, ttlMs: undefined, tail: '"data":{}}', idempotency: undefined })
   const until = Date.now() + 1000
   const publishing = Array.from({ length: 4 }, async (_, i) => {
     while (Date.now() < until) await broker.publish(draft(i === 0 ? 'ada' : null))
@@ -119,7 +120,7 @@ function pagesOf (path: string): { has: number, says: number } {
 }
 
 t.test('a journal that was stopped while its file is shorter than it says, as LMDB may leave it, is opened, and nothing is missing', async (t) => {
-  const draft = (userId: string | null) => ({ userId, excludeUser: null, ttlMs: undefined, tail: '"data":{"title":"Hello"}}', idempotency: undefined })
+  const tail = '"data":{"title":"Hello"}}'
   let shorter = 0
 
   for (const [round, runs] of [[[50], [3, 120]], [[50], [3, 250]], [[100], [3, 150]], [[100], [3, 250]]].entries()) {
@@ -129,7 +130,7 @@ t.test('a journal that was stopped while its file is shorter than it says, as LM
     for (const batches of runs) {
       const broker = await open()
       for (const count of batches) {
-        await Promise.all(Array.from({ length: count }, async (_, i) => await broker.publish(draft(i % 3 === 0 ? null : `user-${i % 5}`))))
+        await Promise.all(Array.from({ length: count }, async (_, i) => await broker.publish(draft(i % 3 === 0 ? null : `user-${i % 5}`, tail))))
         published += count
       }
       await broker.close()
@@ -142,8 +143,8 @@ t.test('a journal that was stopped while its file is shorter than it says, as LM
     t.equal(seq, published)
     const { notifications } = await read(1, Infinity)
     t.equal(notifications.length, limits.retentionPerUser + limits.retentionBroadcast)
-    t.ok(notifications.every(({ frame }) => frame.toString().endsWith('"data":{"title":"Hello"}}')))
-    await broker.publish(draft('ada'))
+    t.ok(notifications.every(({ frame }) => frame.toString().endsWith(tail)))
+    await broker.publish(draft('ada', tail))
     await broker.close()
   }
 
@@ -154,7 +155,7 @@ t.test('a journal that lacks a page that it needs is refused each time, and stay
   const folder = t.testdir()
   const path = join(folder, 'journal.mdb')
   const broker = await openAt(folder)
-  for (let i = 0; i < 20; i++) await broker.publish({ userId: `user-${i}`, excludeUser: null, ttlMs: undefined, tail: `"data":"${'x'.repeat(20_000)}"}`, idempotency: undefined })
+  for (let i = 0; i < 20; i++) await broker.publish(draft(`user-${i}`, dataOf(20_000)))
   await broker.close()
   truncateSync(path, statSync(path).size - PAGE)
   const cut = readFileSync(path)
